@@ -1,0 +1,1 @@
+//! Benches of the product as a whole and in parts.

@@ -1,0 +1,1 @@
+//! Loads a configuration: documents to included, merged, typed and validated.

@@ -1,0 +1,1 @@
+//! Runs the conformance corpus and the differential vectors.

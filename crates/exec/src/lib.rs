@@ -1,0 +1,1 @@
+//! Runs one job: script generation, process trees, log stream and masking.

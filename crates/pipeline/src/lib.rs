@@ -1,0 +1,1 @@
+//! Inert data: pipelines, jobs, statuses, job specifications, reasons and events.

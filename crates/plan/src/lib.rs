@@ -1,0 +1,1 @@
+//! Decides which jobs enter a pipeline, in what shape, and why.

@@ -1,0 +1,1 @@
+//! Pure renderers of diagnostics, decisions, plans, graphs and events.

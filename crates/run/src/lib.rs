@@ -1,0 +1,1 @@
+//! Joins schedule, exec, workspace and store into a running pipeline.

@@ -1,0 +1,1 @@
+//! Content-addressed caches, artifacts and run logs with leases and eviction.

@@ -1,0 +1,1 @@
+//! Temporary repositories and helpers for tests from outside.

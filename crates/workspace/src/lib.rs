@@ -1,0 +1,1 @@
+//! Layered working trees: overlay, reflink and copy.

@@ -1,0 +1,1 @@
+//! Git, fetched includes and the store as the planner's door to the outside.

@@ -1,0 +1,327 @@
+//! The tree: typed values, each with the place it was written.
+
+use std::sync::Arc;
+
+use rustc_hash::FxBuildHasher;
+use tidegate_source::Span;
+
+/// A value with the place it was written. Cloning is cheap: containers and texts are shared.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The value, typed as Psych types it.
+    pub value: Value,
+    /// Where it was written; for an alias, where the anchored node was written.
+    pub span: Span,
+}
+
+/// A YAML value as Psych's `safe_load` gives it to GitLab (reference `config.md` §1.3).
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// `~`, `null`, nothing.
+    Null,
+    /// `yes`, `true`, `on` and their opposites.
+    Bool(bool),
+    /// An integer in any notation.
+    Int(i64),
+    /// An integer outside `i64`, in decimal digits with an optional leading `-`.
+    BigInt(Arc<str>),
+    /// A float, infinities and not-a-number included.
+    Float(f64),
+    /// A text.
+    Str(Arc<str>),
+    /// A Ruby symbol, `:name`; accepted wherever GitLab accepts a text.
+    Symbol(Arc<str>),
+    /// A list.
+    Seq(Arc<Vec<Node>>),
+    /// A mapping.
+    Map(Arc<Map>),
+    /// A `!reference` tag with the value it stood before.
+    Reference(Arc<Node>),
+}
+
+/// A mapping key: nearly always a text, but GitLab keeps other scalars as they are.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// The key's value; never [`Value::Symbol`], which is made a text on reading, as GitLab does.
+    pub value: Value,
+    /// Where the key was written.
+    pub span: Span,
+}
+
+impl Key {
+    /// A text key that stands at `span`.
+    pub fn text(text: impl Into<Arc<str>>, span: Span) -> Key {
+        Key {
+            value: Value::Str(text.into()),
+            span,
+        }
+    }
+
+    /// The key as a text, or `None` where it is of another type.
+    pub fn as_str(&self) -> Option<&str> {
+        self.value.as_str()
+    }
+}
+
+/// A mapping in written order. Setting an existing key replaces its value and keeps its place, as in Ruby.
+#[derive(Clone, Default, Debug)]
+pub struct Map {
+    entries: Vec<(Key, Node)>,
+    /// Positions of text keys; only kept for maps too large to scan.
+    index: Option<Arc<std::collections::HashMap<Arc<str>, usize, FxBuildHasher>>>,
+}
+
+/// Maps up to this size are scanned, which is faster than hashing for the sizes jobs have.
+const SCANNED: usize = 16;
+
+impl Map {
+    /// An empty map with room for `capacity` entries.
+    pub fn with_capacity(capacity: usize) -> Map {
+        Map {
+            entries: Vec::with_capacity(capacity),
+            index: None,
+        }
+    }
+
+    /// The value of the text key `key`.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key).map(|(_, node)| node)
+    }
+
+    /// The key as written and the value of the text key `key`.
+    pub fn entry(&self, key: &str) -> Option<(&Key, &Node)> {
+        self.position(key)
+            .map(|at| (&self.entries[at].0, &self.entries[at].1))
+    }
+
+    /// Whether the text key `key` is present, whatever its value.
+    pub fn contains(&self, key: &str) -> bool {
+        self.position(key).is_some()
+    }
+
+    /// Sets `key`: an equal key keeps its place and gets the new value and the new key's span.
+    pub fn insert(&mut self, key: Key, node: Node) {
+        let at = match &key.value {
+            Value::Str(text) => self.position(text),
+            other => self
+                .entries
+                .iter()
+                .position(|(known, _)| known.value.eql(other)),
+        };
+        if let Some(at) = at {
+            self.entries[at] = (key, node);
+            return;
+        }
+        if let (Some(index), Value::Str(text)) = (&mut self.index, &key.value) {
+            Arc::make_mut(index).insert(text.clone(), self.entries.len());
+        }
+        self.entries.push((key, node));
+        if self.index.is_none() && self.entries.len() > SCANNED {
+            self.reindex();
+        }
+    }
+
+    /// Removes the text key `key` and returns what it held.
+    pub fn remove(&mut self, key: &str) -> Option<(Key, Node)> {
+        let at = self.position(key)?;
+        let removed = self.entries.remove(at);
+        if self.index.is_some() {
+            self.reindex();
+        }
+        Some(removed)
+    }
+
+    /// Entries in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, (Key, Node)> {
+        self.entries.iter()
+    }
+
+    /// The values in order, for changing in place; keys stay.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Node> {
+        self.entries.iter_mut().map(|(_, node)| node)
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn position(&self, key: &str) -> Option<usize> {
+        match &self.index {
+            Some(index) => index.get(key).copied(),
+            None => self
+                .entries
+                .iter()
+                .position(|(known, _)| known.as_str() == Some(key)),
+        }
+    }
+
+    fn reindex(&mut self) {
+        let texts = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter_map(|(at, (key, _))| match &key.value {
+                Value::Str(text) => Some((text.clone(), at)),
+                _ => None,
+            });
+        self.index = Some(Arc::new(texts.collect()));
+    }
+}
+
+impl<'a> IntoIterator for &'a Map {
+    type Item = &'a (Key, Node);
+    type IntoIter = std::slice::Iter<'a, (Key, Node)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.iter()
+    }
+}
+
+impl Value {
+    /// The text of a string or symbol.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::Str(text) | Value::Symbol(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The items of a list.
+    pub fn as_seq(&self) -> Option<&[Node]> {
+        match self {
+            Value::Seq(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The mapping.
+    pub fn as_map(&self) -> Option<&Map> {
+        match self {
+            Value::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The boolean.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Value::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Whether this is null.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null)
+    }
+
+    /// Equality of hash keys, as Ruby's `eql?`: `1` and `1.0` differ, order in maps does not matter.
+    pub fn eql(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(a), Value::Bool(b)) => a == b,
+            (Value::Int(a), Value::Int(b)) => a == b,
+            (Value::BigInt(a), Value::BigInt(b)) => a == b,
+            (Value::Float(a), Value::Float(b)) => a == b,
+            (Value::Str(a), Value::Str(b)) | (Value::Symbol(a), Value::Symbol(b)) => a == b,
+            (Value::Seq(a), Value::Seq(b)) => {
+                a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.value.eql(&b.value))
+            }
+            (Value::Map(a), Value::Map(b)) => {
+                a.len() == b.len()
+                    && a.iter().all(|(key, node)| {
+                        b.iter()
+                            .any(|(k, n)| k.value.eql(&key.value) && n.value.eql(&node.value))
+                    })
+            }
+            (Value::Reference(a), Value::Reference(b)) => a.value.eql(&b.value),
+            _ => false,
+        }
+    }
+}
+
+impl Node {
+    /// A node that stands at `span`.
+    pub fn new(value: Value, span: Span) -> Node {
+        Node { value, span }
+    }
+
+    /// A text that stands at `span`.
+    pub fn text(text: impl Into<Arc<str>>, span: Span) -> Node {
+        Node::new(Value::Str(text.into()), span)
+    }
+
+    /// The text of a string or symbol.
+    pub fn as_str(&self) -> Option<&str> {
+        self.value.as_str()
+    }
+
+    /// The items of a list.
+    pub fn as_seq(&self) -> Option<&[Node]> {
+        self.value.as_seq()
+    }
+
+    /// The mapping.
+    pub fn as_map(&self) -> Option<&Map> {
+        self.value.as_map()
+    }
+
+    /// Whether the value is null.
+    pub fn is_null(&self) -> bool {
+        self.value.is_null()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn int(n: i64) -> Node {
+        Node::new(Value::Int(n), Span::NONE)
+    }
+
+    #[test]
+    fn a_repeated_key_keeps_its_place_and_takes_the_last_value() {
+        let mut map = Map::default();
+        for (key, value) in [("a", 1), ("b", 2), ("a", 3)] {
+            map.insert(Key::text(key, Span::NONE), int(value));
+        }
+        let keys: Vec<_> = map
+            .iter()
+            .map(|(key, _)| key.as_str().unwrap_or_default())
+            .collect();
+        assert_eq!(keys, ["a", "b"]);
+        assert!(
+            map.get("a")
+                .is_some_and(|node| node.value.eql(&Value::Int(3)))
+        );
+    }
+
+    #[test]
+    fn large_maps_find_insert_and_remove_like_small_ones() {
+        let mut map = Map::default();
+        for n in 0..100 {
+            map.insert(Key::text(format!("k{n}"), Span::NONE), int(n));
+        }
+        map.insert(
+            Key {
+                value: Value::Int(1),
+                span: Span::NONE,
+            },
+            int(-1),
+        );
+        assert!(map.remove("k3").is_some());
+        assert!(map.get("k3").is_none());
+        assert!(
+            map.get("k99")
+                .is_some_and(|node| node.value.eql(&Value::Int(99)))
+        );
+        assert_eq!(map.len(), 100);
+    }
+}

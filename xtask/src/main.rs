@@ -1,0 +1,2 @@
+//! The daily commands of the project.
+fn main() {}
