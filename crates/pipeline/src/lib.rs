@@ -1,1 +1,34 @@
-//! Inert data: pipelines, jobs, statuses, job specifications, reasons and events.
+//! Inert data that crosses the walls: pipelines and their jobs, statuses, what an executor needs, reasons and events.
+//!
+//! Nothing here decides or runs anything. A [`Pipeline`] is what the planner made; [`Status`] and [`Reason`] are what the
+//! scheduler speaks of; a [`JobSpec`] is all an executor needs of one job; [`Event`]s are what everybody else reads.
+//!
+//! The crate knows neither configuration files nor how anything runs.
+
+mod event;
+mod id;
+mod job;
+mod keyword;
+mod pipeline;
+mod reason;
+mod spec;
+mod status;
+
+pub use event::{CacheOutcome, Event, EventKind};
+pub use id::{Attempt, JobIdx, JobKey, PipelineId, StageIdx};
+pub use job::{
+    Action, AllowFailure, Alternatives, Bridge, Build, Downstream, Environment, EnvironmentAction,
+    Job, Need, NeedEntry, Pick, Presence, ResourceGroup, Strategy, Wait,
+};
+pub use keyword::{
+    ArtifactFormat, Artifacts, Cache, CacheKey, CachePolicy, CacheWhen, Image, OnMiss, PullPolicy,
+    PushIf, Report, Retry, Service, Timeout, When,
+};
+pub use pipeline::{
+    AutoCancel, AutoCancelOnJobFailure, AutoCancelOnNewCommit, Pipeline, ProcessMode,
+};
+pub use reason::{FailureReason, Reason};
+pub use spec::{
+    ArtifactSpec, CacheSpec, DependencySpec, GitSpec, JobSpec, ShellKind, StepSpec, VariableSpec,
+};
+pub use status::Status;
