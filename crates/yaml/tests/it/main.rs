@@ -1,0 +1,3 @@
+//! Tests against what GitLab itself answered, and against damaged input.
+
+mod errors;
