@@ -1,5 +1,13 @@
 //! Loads a configuration: documents to included, merged, typed and validated.
 
-mod model;
+mod edge_stages;
+mod extends;
+mod merge;
+mod nearest;
+mod overridden;
+mod reference;
+mod ruby;
+#[cfg(test)]
+mod testing;
 
-pub use model::*;
+pub use overridden::{KeyPath, Layer, Overridden};

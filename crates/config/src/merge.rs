@@ -48,12 +48,7 @@ fn existing<'a>(map: &'a Map, key: &Key) -> Option<&'a Node> {
     }
 }
 
-fn merged_value(
-    key: &Key,
-    lower: &Node,
-    upper: &Node,
-    trace: &mut Option<&mut Trace<'_>>,
-) -> Node {
+fn merged_value(key: &Key, lower: &Node, upper: &Node, trace: &mut Option<&mut Trace<'_>>) -> Node {
     let (Value::Map(below), Value::Map(above)) = (&lower.value, &upper.value) else {
         if let Some(trace) = trace {
             trace.path.push(key_text(key));

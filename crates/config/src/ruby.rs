@@ -58,7 +58,12 @@ pub(crate) fn float(number: f64) -> String {
         return "NaN".to_owned();
     }
     if number.is_infinite() {
-        return if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+        return if number > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
+        }
+        .to_owned();
     }
     let size = number.abs();
     if size != 0.0 && !(1e-4..1e16).contains(&size) {
@@ -237,7 +242,10 @@ mod tests {
         assert_eq!(to_s(&Value::Null, Keys::Symbols), "");
         assert_eq!(to_s(&Value::Bool(true), Keys::Symbols), "true");
         assert_eq!(to_s(&Value::Str("a\"".into()), Keys::Symbols), "a\"");
-        assert_eq!(inspect(&Value::Str("a\"#{\n\u{1}".into()), Keys::Symbols), r##""a\"\#{\n\x01""##);
+        assert_eq!(
+            inspect(&Value::Str("a\"#{\n\u{1}".into()), Keys::Symbols),
+            r##""a\"\#{\n\x01""##
+        );
     }
 
     #[test]
