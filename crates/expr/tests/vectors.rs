@@ -3,6 +3,8 @@
 //! A subset is part of the project. `TIDEGATE_VECTORS=DIR cargo test -p tidegate-expr --test vectors
 //! -- --nocapture` runs the full sets of that directory.
 
+#![expect(clippy::print_stdout, reason = "the score is what one runs this for")]
+
 use serde_json::Value as Json;
 use tidegate_expr::{
     Environment, Expression, ExpressionError, Inputs, Number, Value, Variable, VariableSource,
