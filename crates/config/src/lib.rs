@@ -2,12 +2,17 @@
 
 mod edge_stages;
 mod extends;
+mod header;
+mod interpolation;
 mod merge;
 mod nearest;
 mod overridden;
 mod reference;
 mod ruby;
+mod settings;
 #[cfg(test)]
 mod testing;
+mod variables;
 
 pub use overridden::{KeyPath, Layer, Overridden};
+pub use settings::{Dialect, Edition, GitlabVersion, Limits, Settings};
