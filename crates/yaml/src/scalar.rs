@@ -86,6 +86,14 @@ pub(crate) fn notation(text: &str) -> Option<Notation> {
     number::is_octal(text).then_some(Notation::Octal)
 }
 
+/// Whether Psych dates `text` when nothing is forbidden, which decides about quotes when it writes.
+pub(crate) fn is_real_date_or_time(text: &str) -> bool {
+    if is_timestamp(text) {
+        return is_real_time(text);
+    }
+    is_date(text) && is_real_date(text)
+}
+
 /// Psych's quick test: a first character that no number, date or symbol can have, perhaps after another such character.
 fn looks_like_text(text: &str) -> bool {
     let mut chars = text.chars();
@@ -256,4 +264,30 @@ fn date(text: &str) -> Option<[u32; 3]> {
 
 fn is_date(text: &str) -> bool {
     date(text).is_some()
+}
+
+fn is_real_date(text: &str) -> bool {
+    let Some([year, month, day]) = date(text) else {
+        return false;
+    };
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    (1..=12).contains(&month) && (1..=last).contains(&day)
+}
+
+fn is_real_time(text: &str) -> bool {
+    let Some([_, month, day, hour, minute, second]) = timestamp(text) else {
+        return false;
+    };
+    let whole = hour == 24 && minute == 0 && second == 0;
+    (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && (hour < 24 || whole)
+        && minute < 60
+        && second <= 60
 }
