@@ -274,3 +274,16 @@ fn surprises_are_remarked_on() {
     );
     assert_eq!(remarks("a: 1\n...\n# c\n---"), []);
 }
+
+#[test]
+fn after_a_byte_order_mark_only_one_key_is_read() {
+    // The mark counts as a column, so the second line ends the mapping (Psych sets the encoding, which keeps the mark).
+    let text = "\u{feff}a: 1\nb: 2\n";
+    let found = parsed(text);
+    assert_eq!(inspect(&found.root.value, HashKeys::Texts), r#"{"a"=>1}"#);
+    let ignored = (RemarkKind::IgnoredDocument, "b: 2".to_owned());
+    assert_eq!(remarks(text), [ignored]);
+    let map = found.root.as_map().expect("a mapping");
+    let (key, _) = map.entry("a").expect("the first key");
+    assert_eq!(slice(text, key.span), "a");
+}
