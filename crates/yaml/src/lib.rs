@@ -16,18 +16,21 @@
 
 mod base64;
 mod document;
+mod dump;
 mod error;
 mod libyaml;
 mod limits;
 mod node;
 mod number;
 mod remark;
+pub mod ruby;
 mod scalar;
 mod size;
 mod tag;
 mod tree;
 
 pub use document::{Loaded, Piece, load, split};
+pub use dump::dump;
 pub use error::{YamlError, YamlErrorKind};
 pub use limits::Limits;
 pub use node::{Key, Map, Node, Value};
