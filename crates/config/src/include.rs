@@ -157,18 +157,14 @@ impl<'a> Includer<'a> {
         }
     }
 
-    /// A file ready to be merged: its content interpolated with `given`, everything it includes under it.
-    pub(crate) fn file(
+    /// The root file with everything it includes under it.
+    pub(crate) fn root(
         &mut self,
         loaded: &Loaded,
         given: &Given,
         context: &Context,
-        worded: impl Fn(Diagnostic) -> Diagnostic,
     ) -> Result<Map, Stop> {
-        let content = match self.interpolated(loaded, given, context)? {
-            Ok(content) => content,
-            Err(problem) => return Err(worded(problem).into()),
-        };
+        let content = self.interpolated(loaded, given, context)??;
         self.with_includes(content, context)
     }
 

@@ -3,10 +3,13 @@
 mod edge_stages;
 mod extends;
 mod header;
+mod include;
 mod interpolation;
+mod load;
 mod merge;
 mod nearest;
 mod overridden;
+mod parsed;
 mod reference;
 mod ruby;
 mod settings;
@@ -14,5 +17,8 @@ mod settings;
 mod testing;
 mod variables;
 
+pub use include::IncludeRecord;
+pub use load::{Loaded, RootFile, load, load_with};
 pub use overridden::{KeyPath, Layer, Overridden};
-pub use settings::{Dialect, Edition, GitlabVersion, Limits, Settings};
+pub use parsed::ParsedFiles;
+pub use settings::{Dialect, Edition, Limits, Settings};
