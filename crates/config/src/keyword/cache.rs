@@ -30,14 +30,14 @@ pub(crate) const OUTCOMES_TEXT: &str = "should be one of: on_success, on_failure
 const MOST_CACHES: usize = 4;
 const MOST_FALLBACK_KEYS: usize = 5;
 
-/// The caches of a job; `parent` is the place of the job itself.
+/// The caches of a job; `parent` is the place of the job itself, `None` at the top level.
 pub(crate) fn caches(
     cx: &mut Context<'_>,
-    parent: &Place<'_>,
+    parent: Option<&Place<'_>>,
     node: &Node,
     faults: &mut Faults,
 ) -> Option<Vec<Spanned<Cache>>> {
-    let place = parent.child("caches");
+    let place = Place::below(parent, "caches");
     let mut check = Check::new(&place, node, faults);
     if node.as_seq().is_none() && node.as_map().is_none() {
         check.fault("config can only be a hash or an array");
@@ -48,7 +48,7 @@ pub(crate) fn caches(
         check.fault("config no more than 4 caches can be created");
         return None;
     }
-    let place = parent.child("cache");
+    let place = Place::below(parent, "cache");
     let mut caches = Vec::with_capacity(items.len());
     for item in items {
         let cache = cache(cx, &place, item, faults);
@@ -114,7 +114,9 @@ fn policy(check: &mut Check<'_>, map: &Map) -> CachePolicy {
         return CachePolicy::default();
     };
     let written = check.string("policy", Some(node));
-    let fits = written.as_ref().is_some_and(|text| names_policy(&text.value));
+    let fits = written
+        .as_ref()
+        .is_some_and(|text| names_policy(&text.value));
     let text = "policy should be a variable or one of: pull-push, push, pull";
     check.ensure(fits, node.span, text);
     written.map_or_else(CachePolicy::default, |text| {
@@ -142,10 +144,7 @@ fn fallback_keys_length(check: &mut Check<'_>, map: &Map) {
         _ => 0,
     };
     if length > MOST_FALLBACK_KEYS {
-        check.fault_at(
-            node.span,
-            "fallback keys has to many entries (maximum 5)",
-        );
+        check.fault_at(node.span, "fallback keys has to many entries (maximum 5)");
     }
 }
 
@@ -246,12 +245,7 @@ fn prefix(place: &Place<'_>, node: &Node, faults: &mut Faults) -> Option<Arc<str
     }
 }
 
-fn files(
-    place: &Place<'_>,
-    map: &Map,
-    key: &str,
-    faults: &mut Faults,
-) -> Option<Vec<Arc<str>>> {
+fn files(place: &Place<'_>, map: &Map, key: &str, faults: &mut Faults) -> Option<Vec<Arc<str>>> {
     let node = specified(map, key)?;
     let place = place.child(key);
     let mut check = Check::new(&place, node, faults);

@@ -191,7 +191,9 @@ fn own_fields(
         }
     }
     let spanned = |value: Option<bool>, node: Option<&Node>| {
-        value.zip(node).map(|(value, node)| Spanned::new(value, node.span))
+        value
+            .zip(node)
+            .map(|(value, node)| Spanned::new(value, node.span))
     };
     let allow = specified(map, "allow_failure");
     rule.allow_failure = spanned(check.boolean("allow failure", allow), allow);
@@ -206,7 +208,11 @@ fn own_fields(
             _ => text.clone(),
         };
         let known = of.whens().contains(&&*text);
-        check.ensure(known, node.span, format_args!("when unknown value: {shown}"));
+        check.ensure(
+            known,
+            node.span,
+            format_args!("when unknown value: {shown}"),
+        );
         rule.when = rule_when(&text).map(|when| Spanned::new(when, node.span));
     }
 }

@@ -67,10 +67,7 @@ fn variable(
         Value::Str(name) => name.clone(),
         other => to_s(other, Keys::Symbols).into(),
     };
-    let alphanumeric = matches!(
-        key.value,
-        Value::Str(_) | Value::Int(_) | Value::BigInt(_)
-    );
+    let alphanumeric = matches!(key.value, Value::Str(_) | Value::Int(_) | Value::BigInt(_));
     let simple = is_scalar(node);
     if !simple && node.as_map().is_none() && !node.is_null() {
         let text = "variable definition must be either a string or a hash";
@@ -118,7 +115,10 @@ fn complex(form: Form, check: &mut Check<'_>, node: &Node, found: &mut VariableD
             .map(|key| to_s(&key.value, Keys::Symbols))
             .collect();
         let list = names.join(", ");
-        check.fault_at(first.span, format_args!("config uses invalid data keys: {list}"));
+        check.fault_at(
+            first.span,
+            format_args!("config uses invalid data keys: {list}"),
+        );
     }
     complex_fields(form, check, map, found);
 }

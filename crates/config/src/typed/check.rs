@@ -269,8 +269,7 @@ impl<'a> Check<'a> {
                 .as_ref()
                 .and_then(|text| nearest(&text.value, words.iter().copied()))
             {
-                diagnostic =
-                    diagnostic.suggest(format!("did you mean `{near}`?"), node.span, near);
+                diagnostic = diagnostic.suggest(format!("did you mean `{near}`?"), node.span, near);
             }
             self.faults.push(diagnostic);
         }
@@ -278,7 +277,10 @@ impl<'a> Check<'a> {
     }
 
     fn unknown_keys(&self, unknown: &[&tidegate_yaml::Key], known: &[&str]) -> Diagnostic {
-        let names: Vec<_> = unknown.iter().map(|key| to_s(&key.value, Keys::Symbols)).collect();
+        let names: Vec<_> = unknown
+            .iter()
+            .map(|key| to_s(&key.value, Keys::Symbols))
+            .collect();
         let list = names.join(", ");
         let text = format_args!("config contains unknown keys: {list}");
         let mut diagnostic = fault(self.place, Span::NONE, text);
