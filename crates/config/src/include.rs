@@ -225,20 +225,27 @@ impl<'a> Includer<'a> {
         context: &Context,
     ) -> Result<Result<Vec<(Key, Node)>, Diagnostic>, Stop> {
         let mut declared: Vec<(Key, Node)> = Vec::new();
-        if let Some(include) = spec.and_then(|spec| spec.get("include")).filter(|it| !it.is_null()) {
+        if let Some(include) = spec
+            .and_then(|spec| spec.get("include"))
+            .filter(|it| !it.is_null())
+        {
             if context.is_component {
                 let address = self.component_address(include.span);
                 let message = format!(
                     "Component `{address}` cannot use `spec:include`. \
                      This keyword is not supported in components"
                 );
-                return Ok(Err(Diagnostic::error("component-include", message).at(include.span)));
+                return Ok(Err(
+                    Diagnostic::error("component-include", message).at(include.span)
+                ));
             }
             for file in self.header_files(include, context)? {
                 declared.extend(file.iter().cloned());
             }
         }
-        let inline = spec.and_then(|spec| spec.get("inputs")).and_then(Node::as_map);
+        let inline = spec
+            .and_then(|spec| spec.get("inputs"))
+            .and_then(Node::as_map);
         declared.extend(inline.into_iter().flatten().cloned());
         Ok(match duplicate_inputs(&declared) {
             Some(problem) => Err(problem),
@@ -251,7 +258,9 @@ impl<'a> Includer<'a> {
             .records
             .iter()
             .find(|record| record.file == Some(within.file));
-        record.map(|record| record.location.clone()).unwrap_or_default()
+        record
+            .map(|record| record.location.clone())
+            .unwrap_or_default()
     }
 
     /// The `inputs` of every file of `spec:include`.
@@ -355,10 +364,13 @@ impl<'a> Includer<'a> {
             let most = self.settings.limits.includes;
             if self.records.len() >= most {
                 let message = format!("Maximum of {most} nested includes are allowed!");
-                return Err(Diagnostic::error("include-limit", message).at(entry.span).into());
+                return Err(Diagnostic::error("include-limit", message)
+                    .at(entry.span)
+                    .into());
             }
             if let (Some(place), IncludeKind::Local) = (&context.place, entry.kind) {
-                self.local_files.insert((place.clone(), entry.location.clone()));
+                self.local_files
+                    .insert((place.clone(), entry.location.clone()));
             }
             let record = source::record(self, &entry, context);
             self.records.push(record);
@@ -449,7 +461,9 @@ impl<'a> Includer<'a> {
             return Ok(());
         }
         let message = "Total size of combined CI/CD configuration is too big";
-        Err(Diagnostic::error("include-size", message).at(entry.span).into())
+        Err(Diagnostic::error("include-size", message)
+            .at(entry.span)
+            .into())
     }
 }
 
@@ -513,14 +527,19 @@ fn inputs_only(content: &Map, entry: &Entry) -> Result<Map, Stop> {
             entry.shown,
             shown.join(", ")
         );
-        return Err(Diagnostic::error("header-include", message).at(first.span).into());
+        return Err(Diagnostic::error("header-include", message)
+            .at(first.span)
+            .into());
     }
     match content.get("inputs").map(|node| (&node.value, node.span)) {
         None | Some((Value::Null, _)) => Ok(Map::default()),
         Some((Value::Map(map), _)) => Ok(Map::clone(map)),
         // GitLab itself fails with an internal exception here.
         Some((_, span)) => {
-            let message = format!("Header include file `{}` inputs should be a hash", entry.shown);
+            let message = format!(
+                "Header include file `{}` inputs should be a hash",
+                entry.shown
+            );
             Err(Diagnostic::error("header-include", message).at(span).into())
         }
     }

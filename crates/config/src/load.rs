@@ -116,7 +116,9 @@ fn assembled(includer: &mut Includer<'_>, root: &RootFile) -> Result<Map, Stop> 
                 YamlErrorKind::Syntax { .. } => "yaml-syntax",
                 _ => "yaml",
             };
-            return Err(Diagnostic::error(code, error.to_string()).at(error.span).into());
+            return Err(Diagnostic::error(code, error.to_string())
+                .at(error.span)
+                .into());
         }
     };
     includer.remarks.extend_from_slice(&content.remarks);

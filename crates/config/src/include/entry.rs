@@ -22,7 +22,15 @@ const SELECTORS: [(&str, IncludeKind); 6] = [
 ];
 
 /// Keys that mean something beside the selector.
-const OPTIONS: [&str; 7] = ["file", "ref", "job", "inputs", "rules", "integrity", "cache"];
+const OPTIONS: [&str; 7] = [
+    "file",
+    "ref",
+    "job",
+    "inputs",
+    "rules",
+    "integrity",
+    "cache",
+];
 
 /// An entry as a map, whatever form it was written in.
 #[derive(Clone, Debug)]
@@ -95,9 +103,8 @@ fn location(item: &Node, variables: &Variables) -> Result<Location, Diagnostic> 
             let message = "Each include must be a hash or a string";
             let problem = Diagnostic::error("include-form", message).at(item.span);
             Err(match item.value {
-                Value::Reference(_) => {
-                    problem.note("`!reference` is resolved after `include`, so it cannot be used here")
-                }
+                Value::Reference(_) => problem
+                    .note("`!reference` is resolved after `include`, so it cannot be used here"),
                 _ => problem,
             })
         }
@@ -214,16 +221,18 @@ impl Entry {
 }
 
 fn selector_list() -> String {
-    let names: Vec<_> = SELECTORS.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let names: Vec<_> = SELECTORS
+        .iter()
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
     names.join(", ")
 }
 
 fn no_selector(location: &Location, variables: &Variables) -> Diagnostic {
     let shown = super::shown(&json(&location.params), variables);
     let list = selector_list();
-    let message = format!(
-        "`{shown}` does not have a valid subkey for include. Valid subkeys are: {list}"
-    );
+    let message =
+        format!("`{shown}` does not have a valid subkey for include. Valid subkeys are: {list}");
     let problem = Diagnostic::error("include-selector", message).at(location.span);
     let near = location.params.iter().find_map(|(key, _)| {
         let near = nearest(key.as_str()?, SELECTORS.iter().map(|(name, _)| *name))?;
@@ -363,7 +372,14 @@ mod tests {
         let locations = written(root.get("include").unwrap(), &Variables::default()).unwrap();
         let files: Vec<_> = single_files(locations)
             .iter()
-            .map(|location| location.params.get("file").and_then(Node::as_str).unwrap().to_owned())
+            .map(|location| {
+                location
+                    .params
+                    .get("file")
+                    .and_then(Node::as_str)
+                    .unwrap()
+                    .to_owned()
+            })
             .collect();
         assert_eq!(files, ["a.yml", "b.yml"]);
     }
@@ -372,7 +388,10 @@ mod tests {
     fn ignored_keys_are_told_with_what_was_meant() {
         let entry = matched("{local: a.yml, rule: x}").unwrap();
         let finding = entry.ignored_keys().unwrap();
-        assert_eq!(finding.message, "`rule` is no key of `include` and is ignored");
+        assert_eq!(
+            finding.message,
+            "`rule` is no key of `include` and is ignored"
+        );
         assert_eq!(finding.suggestions[0].text, "did you mean `rules`?");
     }
 }

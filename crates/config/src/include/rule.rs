@@ -59,7 +59,10 @@ fn checked(rules: &Node) -> Result<Vec<&Map>, Diagnostic> {
         return Err(problem("include:rules config can't be blank", rules.span));
     }
     let Some(items) = rules.as_seq() else {
-        return Err(problem("include:rules config should be an array", rules.span));
+        return Err(problem(
+            "include:rules config should be an array",
+            rules.span,
+        ));
     };
     let mut flat = Vec::new();
     flatten(items, &mut flat);
@@ -105,7 +108,12 @@ fn check_rule(rule: &Map, span: Span) -> Result<(), Diagnostic> {
     }
     if let Some(exists) = given("exists") {
         let expected = "include:rule:exists should be a string, an array of strings, or a hash";
-        check_paths(exists, matches!(exists.value, Value::Str(_)), "exists", expected)?;
+        check_paths(
+            exists,
+            matches!(exists.value, Value::Str(_)),
+            "exists",
+            expected,
+        )?;
     }
     if let Some(changes) = given("changes") {
         let expected = "include:rule:changes should be an array or a hash";
@@ -147,7 +155,9 @@ fn check_paths(node: &Node, is_text: bool, clause: &str, expected: &str) -> Resu
         _ => return Err(problem(expected, node.span)),
     };
     let texts = list.as_seq().is_some_and(|items| {
-        items.iter().all(|item| matches!(item.value, Value::Str(_) | Value::Symbol(_)))
+        items
+            .iter()
+            .all(|item| matches!(item.value, Value::Str(_) | Value::Symbol(_)))
     });
     if texts {
         return Ok(());
@@ -187,9 +197,7 @@ impl Evaluation<'_> {
 
     fn condition_holds(&self, condition: &Node) -> bool {
         Expression::parse(condition.as_str().unwrap_or_default())
-            .and_then(|expression| {
-                evaluate(&expression, self.includer.variables_of(self.context))
-            })
+            .and_then(|expression| evaluate(&expression, self.includer.variables_of(self.context)))
             .is_ok_and(|value| value.is_present())
     }
 
@@ -226,10 +234,14 @@ impl Evaluation<'_> {
             .iter()
             .filter_map(|pattern| ExistsGlob::new(pattern).ok())
             .collect();
-        let compared = globs.iter().filter(|glob| matches!(glob, ExistsGlob::Pattern(_)));
+        let compared = globs
+            .iter()
+            .filter(|glob| matches!(glob, ExistsGlob::Pattern(_)));
         let any = |paths: &PathList| {
             let paths = paths.as_slice();
-            paths.iter().any(|path| globs.iter().any(|glob| glob.matches(path)))
+            paths
+                .iter()
+                .any(|path| globs.iter().any(|glob| glob.matches(path)))
         };
         Ok(compared.count().saturating_mul(tree.len()) > MOST_COMPARISONS || any(&tree))
     }

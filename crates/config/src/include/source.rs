@@ -69,7 +69,11 @@ pub(super) fn record(includer: &Includer<'_>, entry: &Entry, context: &Context) 
             let page = |view: &str| {
                 let project = context_project.as_deref()?;
                 let sha = context_sha.as_deref()?;
-                Some(format!("{}/{project}/-/{view}/{sha}/{}", server.url(), entry.shown))
+                Some(format!(
+                    "{}/{project}/-/{view}/{sha}/{}",
+                    server.url(),
+                    entry.shown
+                ))
             };
             (page("blob"), page("raw"))
         }
@@ -97,7 +101,10 @@ pub(super) fn record(includer: &Includer<'_>, entry: &Entry, context: &Context) 
 fn extra(entry: &Entry) -> serde_json::Map<String, serde_json::Value> {
     let keys: &[(&str, &str)] = match entry.kind {
         IncludeKind::Local => {
-            let others = entry.params.iter().filter(|(key, _)| key.as_str() != Some("local"));
+            let others = entry
+                .params
+                .iter()
+                .filter(|(key, _)| key.as_str() != Some("local"));
             return others
                 .filter_map(|(key, node)| Some((key.as_str()?.to_owned(), json_of(&node.value))))
                 .collect();
@@ -110,14 +117,19 @@ fn extra(entry: &Entry) -> serde_json::Map<String, serde_json::Value> {
         let node = entry.params.get(key);
         node.map_or(serde_json::Value::Null, |node| json_of(&node.value))
     };
-    keys.iter().map(|(key, name)| ((*name).to_owned(), value(key))).collect()
+    keys.iter()
+        .map(|(key, name)| ((*name).to_owned(), value(key)))
+        .collect()
 }
 
 /// What is wrong with how a file is named.
 fn location_problem(entry: &Entry) -> Option<Diagnostic> {
     let shown = &entry.shown;
     let wrong = |code, message: String| Some(Diagnostic::error(code, message).at(entry.span));
-    let is_text = matches!(entry.named, Value::Str(_) | Value::Symbol(_) | Value::Seq(_));
+    let is_text = matches!(
+        entry.named,
+        Value::Str(_) | Value::Symbol(_) | Value::Seq(_)
+    );
     if !is_text {
         return wrong(
             "include-location",
@@ -144,10 +156,15 @@ fn location_problem(entry: &Entry) -> Option<Diagnostic> {
 const TEMPLATE_SUFFIX: &str = ".gitlab-ci.yml";
 
 fn has_yaml_extension(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-    [".yml", ".yaml"]
-        .iter()
-        .any(|extension| name.strip_suffix(extension).is_some_and(|stem| !stem.is_empty()))
+    let name = path
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    [".yml", ".yaml"].iter().any(|extension| {
+        name.strip_suffix(extension)
+            .is_some_and(|stem| !stem.is_empty())
+    })
 }
 
 /// A file of a remote or template includes a local one.
@@ -193,7 +210,12 @@ impl Source<'_> {
     }
 
     fn local(&self) -> Result<Found, Stop> {
-        let Entry { location, shown, span, .. } = self.entry;
+        let Entry {
+            location,
+            shown,
+            span,
+            ..
+        } = self.entry;
         let Some(place) = &self.context.place else {
             return Err(no_project(shown, *span).into());
         };
@@ -220,7 +242,12 @@ impl Source<'_> {
     }
 
     fn missing_local(&self, place: &Place) -> Result<Stop, Stop> {
-        let Entry { location, shown, span, .. } = self.entry;
+        let Entry {
+            location,
+            shown,
+            span,
+            ..
+        } = self.entry;
         let message = format!("Local file `{shown}` does not exist!");
         let problem = Diagnostic::error("include-missing", message).at(*span);
         let Fact::Known(tree) = self.includer.world.tree(place)? else {
@@ -267,7 +294,10 @@ impl Source<'_> {
             Some(Value::Seq(items)) => items.first(),
             _ => node,
         };
-        first.and_then(Node::as_str).unwrap_or_default().to_lowercase()
+        first
+            .and_then(Node::as_str)
+            .unwrap_or_default()
+            .to_lowercase()
     }
 
     fn project_place(&self, path: &str, shown: &str) -> Result<Place, Stop> {
@@ -305,7 +335,9 @@ impl Source<'_> {
     }
 
     fn remote(&self) -> Result<Found, Stop> {
-        let Entry { location, shown, .. } = self.entry;
+        let Entry {
+            location, shown, ..
+        } = self.entry;
         let fact = self.includer.world.remote(location)?;
         let answer = self.known(fact, &format!("`include:remote` {shown}"))?;
         let failed = |why: String| {
@@ -343,7 +375,9 @@ impl Source<'_> {
     }
 
     fn template(&self) -> Result<Found, Stop> {
-        let Entry { location, shown, .. } = self.entry;
+        let Entry {
+            location, shown, ..
+        } = self.entry;
         let fact = self.includer.world.template(location)?;
         let content = self.known(fact, &format!("`include:template` {shown}"))?;
         let Some(content) = content.filter(|content| !is_blank(content)) else {
@@ -358,7 +392,9 @@ impl Source<'_> {
     }
 
     fn component(&self) -> Result<Found, Stop> {
-        let Entry { location, shown, .. } = self.entry;
+        let Entry {
+            location, shown, ..
+        } = self.entry;
         let wrong = |text: &str| {
             let message = format!("Component '{shown}' - {text}");
             Err(self.wrong("include-component", message))
@@ -416,7 +452,9 @@ impl Source<'_> {
     }
 
     fn artifact(&self) -> Result<Found, Stop> {
-        let Entry { location, shown, .. } = self.entry;
+        let Entry {
+            location, shown, ..
+        } = self.entry;
         let scenario = self.includer.scenario;
         let is_child = scenario.source == PipelineSource::ParentPipeline;
         if !is_child || !self.context.knows_variables {
@@ -493,7 +531,13 @@ mod tests {
 
     #[test]
     fn base64_pads_to_full_groups() {
-        for (text, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+        for (text, encoded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+        ] {
             assert_eq!(base64(text.as_bytes()), encoded);
         }
     }
