@@ -71,16 +71,27 @@ impl Checkout {
     ///
     /// An absolute `file` names the project root itself: its directory. The search stops at the top of the repository.
     pub fn find(start: &Path, file: &str) -> Result<Checkout, CheckoutError> {
-        let unreadable = |source| CheckoutError::Unreadable { path: start.to_owned(), source };
+        let unreadable = |source| CheckoutError::Unreadable {
+            path: start.to_owned(),
+            source,
+        };
         let start = start.canonicalize().map_err(unreadable)?;
         let root = if Path::new(file).is_absolute() {
             Path::new(file).parent().map(Path::to_owned)
         } else {
-            start.ancestors().find(|dir| dir.join(file).is_file()).map(Path::to_owned)
+            start
+                .ancestors()
+                .find(|dir| dir.join(file).is_file())
+                .map(Path::to_owned)
         };
-        let missing = || CheckoutError::NoConfiguration { file: file.to_owned(), start };
+        let missing = || CheckoutError::NoConfiguration {
+            file: file.to_owned(),
+            start,
+        };
         let root = root.ok_or_else(missing)?;
-        let config_path = Path::new(file).file_name().filter(|_| Path::new(file).is_absolute());
+        let config_path = Path::new(file)
+            .file_name()
+            .filter(|_| Path::new(file).is_absolute());
         let config_path = config_path.map_or(file.to_owned(), |name| name.to_string_lossy().into());
         Ok(Checkout::at(root, config_path))
     }
@@ -101,7 +112,12 @@ impl Checkout {
     }
 
     fn read_git(&mut self) {
-        let asked = ["rev-parse", "--show-toplevel", "--symbolic-full-name", "HEAD"];
+        let asked = [
+            "rev-parse",
+            "--show-toplevel",
+            "--symbolic-full-name",
+            "HEAD",
+        ];
         let (top, head_ref) = match try_git(&self.root, &asked) {
             Some(answer) => {
                 let text = String::from_utf8_lossy(&answer).into_owned();
@@ -118,7 +134,9 @@ impl Checkout {
         let Some(top) = top else { return };
         self.top = Some(PathBuf::from(top));
         self.read_configuration();
-        let branch = head_ref.as_deref().and_then(|full| full.strip_prefix("refs/heads/"));
+        let branch = head_ref
+            .as_deref()
+            .and_then(|full| full.strip_prefix("refs/heads/"));
         self.head = Some(match branch {
             Some(branch) => self.read_branch(branch),
             None => self.read_detached(),
@@ -129,7 +147,9 @@ impl Checkout {
         let pattern = r"^(remote\.origin\.url|user\.name|user\.email)$";
         let asked = ["config", "--null", "--get-regexp", pattern];
         for entry in fields(&try_git(&self.root, &asked).unwrap_or_default()) {
-            let Some((key, value)) = entry.split_once('\n') else { continue };
+            let Some((key, value)) = entry.split_once('\n') else {
+                continue;
+            };
             match key {
                 "remote.origin.url" => self.remote = Some(value.to_owned()),
                 "user.name" => self.user.0 = Some(value.to_owned()),
@@ -140,7 +160,10 @@ impl Checkout {
 
     /// Branch, commit, upstream and the remote's default branch in one question.
     fn read_branch(&mut self, branch: &str) -> Head {
-        let mut head = Head { branch: Some(branch.to_owned()), ..Head::default() };
+        let mut head = Head {
+            branch: Some(branch.to_owned()),
+            ..Head::default()
+        };
         let format = "--format=%(refname)%00%(objectname)%00%(authorname) %(authoremail)%00\
                       %(authordate:iso-strict)%00%(upstream)%00%(symref)%00%(contents)%00%01";
         let full = format!("refs/heads/{branch}");
@@ -149,7 +172,9 @@ impl Checkout {
         let answer = String::from_utf8_lossy(&answer).into_owned();
         for record in answer.split("\0\u{1}\n") {
             let parts: Vec<&str> = record.splitn(7, '\0').collect();
-            let [name, sha, author, date, upstream, symref, message] = parts[..] else { continue };
+            let [name, sha, author, date, upstream, symref, message] = parts[..] else {
+                continue;
+            };
             if name == full {
                 head.sha = Some(sha.to_owned());
                 head.author = author.to_owned();
@@ -184,8 +209,17 @@ impl Checkout {
     pub fn commit_of(&self, name: &str) -> Option<String> {
         self.top.as_ref()?;
         let asked = format!("{name}^{{commit}}");
-        let verify = ["rev-parse", "--verify", "--quiet", "--end-of-options", &asked];
-        git(&self.root, &verify).ok().map(line).filter(|sha| !sha.is_empty())
+        let verify = [
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &asked,
+        ];
+        git(&self.root, &verify)
+            .ok()
+            .map(line)
+            .filter(|sha| !sha.is_empty())
     }
 }
 

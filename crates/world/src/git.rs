@@ -30,9 +30,15 @@ pub(crate) fn git<A: AsRef<OsStr>>(dir: &Path, args: &[A]) -> Result<Vec<u8>, Gi
     if output.status.success() {
         return Ok(output.stdout);
     }
-    let words: Vec<_> = args.iter().map(|arg| arg.as_ref().to_string_lossy()).collect();
+    let words: Vec<_> = args
+        .iter()
+        .map(|arg| arg.as_ref().to_string_lossy())
+        .collect();
     let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(GitError::Refused { command: words.join(" "), message })
+    Err(GitError::Refused {
+        command: words.join(" "),
+        message,
+    })
 }
 
 /// Runs git in `dir`; `None` where git refuses, for questions whose answer may well be no.
@@ -46,7 +52,10 @@ pub(crate) fn fields(answer: &[u8]) -> Vec<String> {
     if answer.is_empty() {
         return Vec::new();
     }
-    answer.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+    answer
+        .split(|byte| *byte == 0)
+        .map(|part| String::from_utf8_lossy(part).into_owned())
+        .collect()
 }
 
 fn command(dir: &Path) -> Command {

@@ -55,7 +55,12 @@ impl<'a> GitWorld<'a> {
         subject: Subject,
         caches: &'a dyn CacheProbe,
     ) -> GitWorld<'a> {
-        GitWorld { checkout, subject, caches, tree: OnceCell::new() }
+        GitWorld {
+            checkout,
+            subject,
+            caches,
+            tree: OnceCell::new(),
+        }
     }
 
     fn has_git(&self) -> bool {
@@ -82,12 +87,21 @@ impl<'a> GitWorld<'a> {
             let listed = self.git(&["ls-tree", "-r", "-z", "--name-only", "HEAD"])?;
             return Ok(fields(&listed).into_iter().collect());
         }
-        let asked = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+        let asked = [
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ];
         let listed = fields(&self.git(&asked)?);
         // A tracked file deleted in the work tree is still listed.
         let deleted = fields(&self.git(&["ls-files", "-z", "--deleted"])?);
         let deleted: PathList = deleted.into_iter().collect();
-        Ok(listed.into_iter().filter(|path| !deleted.contains(path)).collect())
+        Ok(listed
+            .into_iter()
+            .filter(|path| !deleted.contains(path))
+            .collect())
     }
 
     fn content(&self, path: &str) -> Result<Option<Vec<u8>>, WorldError> {
@@ -106,7 +120,10 @@ impl<'a> GitWorld<'a> {
         match std::fs::read(&full) {
             Ok(content) => Ok(Some(content)),
             Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(WorldError::Repository(format!("{}: {error}", full.display()))),
+            Err(error) => Err(WorldError::Repository(format!(
+                "{}: {error}",
+                full.display()
+            ))),
         }
     }
 
@@ -125,10 +142,15 @@ impl<'a> GitWorld<'a> {
 impl World for GitWorld<'_> {
     fn changed_paths(&self, query: &ChangedPaths) -> Answer<PathList> {
         if !self.has_git() {
-            return unknown(Why::NotApplicable("this directory is no git repository".to_owned()));
+            return unknown(Why::NotApplicable(
+                "this directory is no git repository".to_owned(),
+            ));
         }
         let Some(base) = self.checkout.commit_of(&query.base) else {
-            return unknown(Why::Failed(format!("there is no commit `{}` here", query.base)));
+            return unknown(Why::Failed(format!(
+                "there is no commit `{}` here",
+                query.base
+            )));
         };
         let base = match query.comparison {
             Comparison::Direct => base,
@@ -141,8 +163,15 @@ impl World for GitWorld<'_> {
                 String::from_utf8_lossy(&found).trim().to_owned()
             }
         };
-        let mut asked =
-            vec!["diff", "--name-only", "-z", "--no-renames", "--relative", "--no-ext-diff", &base];
+        let mut asked = vec![
+            "diff",
+            "--name-only",
+            "-z",
+            "--no-renames",
+            "--relative",
+            "--no-ext-diff",
+            &base,
+        ];
         if self.subject == Subject::Commit {
             asked.push("HEAD");
         }
@@ -180,7 +209,9 @@ impl World for GitWorld<'_> {
 
     fn last_commits(&self, paths: &[String]) -> Answer<Vec<Option<String>>> {
         if !self.has_git() {
-            return unknown(Why::NotApplicable("this directory is no git repository".to_owned()));
+            return unknown(Why::NotApplicable(
+                "this directory is no git repository".to_owned(),
+            ));
         }
         let mut commits = Vec::new();
         for pattern in paths {
@@ -200,25 +231,31 @@ impl World for GitWorld<'_> {
 
     fn revision(&self, project: Option<&str>, name: &str) -> Answer<Option<String>> {
         match project {
-            None if !self.has_git() => {
-                unknown(Why::NotApplicable("this directory is no git repository".to_owned()))
-            }
+            None if !self.has_git() => unknown(Why::NotApplicable(
+                "this directory is no git repository".to_owned(),
+            )),
             None => {
                 // A branch GitLab knows is often only known here as the remote's.
                 let remote = format!("refs/remotes/origin/{name}");
                 let found = self.checkout.commit_of(name);
-                Ok(Fact::Known(found.or_else(|| self.checkout.commit_of(&remote))))
+                Ok(Fact::Known(
+                    found.or_else(|| self.checkout.commit_of(&remote)),
+                ))
             }
             Some(path) => unknown(not_mapped(path)),
         }
     }
 
     fn remote(&self, url: &str) -> Answer<Remote> {
-        unknown(Why::NotConfigured(format!("fetching `{url}` is not configured")))
+        unknown(Why::NotConfigured(format!(
+            "fetching `{url}` is not configured"
+        )))
     }
 
     fn template(&self, name: &str) -> Answer<Option<Arc<[u8]>>> {
-        unknown(Why::NotConfigured(format!("no source of templates is configured for `{name}`")))
+        unknown(Why::NotConfigured(format!(
+            "no source of templates is configured for `{name}`"
+        )))
     }
 
     fn component(&self, project: &str, _: &str, _: &str) -> Answer<Option<Component>> {
@@ -226,7 +263,9 @@ impl World for GitWorld<'_> {
     }
 
     fn artifact(&self, job: &str, _: &str) -> Answer<Option<Arc<[u8]>>> {
-        unknown(Why::NotApplicable(format!("there is no parent pipeline with a job `{job}`")))
+        unknown(Why::NotApplicable(format!(
+            "there is no parent pipeline with a job `{job}`"
+        )))
     }
 
     fn cache_state(&self, query: &CacheQuery) -> Answer<CacheState> {
@@ -242,7 +281,9 @@ fn unknown<T>(why: Why) -> Answer<T> {
 }
 
 fn not_mapped(project: &str) -> Why {
-    Why::NotConfigured(format!("no directory or URL is configured for the project `{project}`"))
+    Why::NotConfigured(format!(
+        "no directory or URL is configured for the project `{project}`"
+    ))
 }
 
 fn broken(error: GitError) -> WorldError {
@@ -250,18 +291,25 @@ fn broken(error: GitError) -> WorldError {
 }
 
 fn is_absent(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory)
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory
+    )
 }
 
 /// Whether a path from a configuration stays inside the project by its words alone.
 fn is_inside(path: &str) -> bool {
     let parts = Path::new(path).components();
-    !path.contains('\0') && parts.into_iter().all(|part| matches!(part, PathPart::Normal(_)))
+    !path.contains('\0')
+        && parts
+            .into_iter()
+            .all(|part| matches!(part, PathPart::Normal(_)))
 }
 
 /// Whether links lead the path out of `root`.
 fn escapes(root: &Path, full: &Path) -> bool {
-    full.canonicalize().is_ok_and(|real| !real.starts_with(root))
+    full.canonicalize()
+        .is_ok_and(|real| !real.starts_with(root))
 }
 
 /// The id git gives to a file of this content.
@@ -294,7 +342,9 @@ fn plain_files(root: &Path) -> Result<PathList, WorldError> {
 }
 
 fn relative(root: &Path, path: &Path) -> Option<String> {
-    path.strip_prefix(root).ok().map(|path| path.to_string_lossy().into_owned())
+    path.strip_prefix(root)
+        .ok()
+        .map(|path| path.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -12,8 +12,16 @@ use crate::checkout::Checkout;
 pub fn local_scenario(checkout: &Checkout, base: Option<&str>) -> Scenario {
     let mut scenario = Scenario::push("main");
     scenario.project.path = project_path(checkout);
-    scenario.project.config_path.clone_from(&checkout.config_path);
-    if let Some(host) = checkout.remote.as_deref().and_then(remote_parts).map(|(host, _)| host) {
+    scenario
+        .project
+        .config_path
+        .clone_from(&checkout.config_path);
+    if let Some(host) = checkout
+        .remote
+        .as_deref()
+        .and_then(remote_parts)
+        .map(|(host, _)| host)
+    {
         scenario.server.host = host;
     }
     scenario.user = user(checkout);
@@ -27,7 +35,9 @@ pub fn local_scenario(checkout: &Checkout, base: Option<&str>) -> Scenario {
         (None, None) => Ref::Branch("HEAD".to_owned()),
     };
     scenario.project.default_branch = default_branch(checkout);
-    let before = base.or(head.upstream.as_deref()).and_then(|name| checkout.commit_of(name));
+    let before = base
+        .or(head.upstream.as_deref())
+        .and_then(|name| checkout.commit_of(name));
     scenario.new_branch = before.is_none();
     scenario.commit = Commit {
         sha: head.sha.clone().unwrap_or_default(),
@@ -50,23 +60,47 @@ fn default_branch(checkout: &Checkout) -> String {
         return current.clone();
     }
     let exists = |name: &String| checkout.commit_of(&format!("refs/heads/{name}")).is_some();
-    usual.into_iter().find(exists).or(current).unwrap_or_else(|| "main".to_owned())
+    usual
+        .into_iter()
+        .find(exists)
+        .or(current)
+        .unwrap_or_else(|| "main".to_owned())
 }
 
 fn user(checkout: &Checkout) -> User {
     let (name, email) = &checkout.user;
     let email = email.clone().unwrap_or_default();
-    let login = email.split('@').next().filter(|login| !login.is_empty()).unwrap_or("local");
+    let login = email
+        .split('@')
+        .next()
+        .filter(|login| !login.is_empty())
+        .unwrap_or("local");
     let login = login.to_owned();
-    User { id: 1, name: name.clone().unwrap_or_else(|| login.clone()), login, email, role: Role::Developer }
+    User {
+        id: 1,
+        name: name.clone().unwrap_or_else(|| login.clone()),
+        login,
+        email,
+        role: Role::Developer,
+    }
 }
 
 /// The path the remote names, or `local/<directory>`.
 fn project_path(checkout: &Checkout) -> String {
-    let named = checkout.remote.as_deref().and_then(remote_parts).map(|(_, path)| path);
+    let named = checkout
+        .remote
+        .as_deref()
+        .and_then(remote_parts)
+        .map(|(_, path)| path);
     named.unwrap_or_else(|| {
-        let directory = checkout.root.file_name().map(|name| name.to_string_lossy().into_owned());
-        format!("local/{}", directory.unwrap_or_else(|| "project".to_owned()))
+        let directory = checkout
+            .root
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        format!(
+            "local/{}",
+            directory.unwrap_or_else(|| "project".to_owned())
+        )
     })
 }
 
@@ -76,7 +110,9 @@ fn remote_parts(url: &str) -> Option<(String, String)> {
         Some((scheme, _)) if scheme == "file" => return None,
         Some((_, rest)) => rest.split_once('/')?,
         // `user@host:path`; a path of the local machine has no such colon.
-        None => url.split_once(':').filter(|(host, _)| !host.contains('/'))?,
+        None => url
+            .split_once(':')
+            .filter(|(host, _)| !host.contains('/'))?,
     };
     let host = host.rsplit('@').next().unwrap_or(host);
     let host = host.split(':').next().unwrap_or(host);
@@ -92,10 +128,19 @@ mod tests {
     #[test]
     fn remotes_name_host_and_project() {
         let parts = |url| remote_parts(url).map(|(host, path)| format!("{host} {path}"));
-        assert_eq!(parts("https://gitlab.com/a/b.git").as_deref(), Some("gitlab.com a/b"));
-        assert_eq!(parts("ssh://git@h.org:22/a/b/c").as_deref(), Some("h.org a/b/c"));
+        assert_eq!(
+            parts("https://gitlab.com/a/b.git").as_deref(),
+            Some("gitlab.com a/b")
+        );
+        assert_eq!(
+            parts("ssh://git@h.org:22/a/b/c").as_deref(),
+            Some("h.org a/b/c")
+        );
         assert_eq!(parts("git@h.org:a/b.git").as_deref(), Some("h.org a/b"));
-        assert_eq!(parts("https://u:p@h.org:8443/a/b/").as_deref(), Some("h.org a/b"));
+        assert_eq!(
+            parts("https://u:p@h.org:8443/a/b/").as_deref(),
+            Some("h.org a/b")
+        );
         assert_eq!(parts("/srv/git/a.git"), None);
         assert_eq!(parts("file:///srv/a.git"), None);
         assert_eq!(parts("../a"), None);

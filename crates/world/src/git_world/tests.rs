@@ -27,8 +27,12 @@ impl Repository {
 
     fn git(&self, args: &[&str]) -> String {
         let mut git = Command::new("git");
-        git.args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]).args(args);
-        let output = git.current_dir(self.0.path()).output().expect("git is here");
+        git.args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com"])
+            .args(args);
+        let output = git
+            .current_dir(self.0.path())
+            .output()
+            .expect("git is here");
         assert!(output.status.success(), "git {args:?}: {output:?}");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
@@ -78,9 +82,15 @@ fn the_upstream_is_what_came_before() {
     let checkout = repository.checkout();
     let scenario = local_scenario(&checkout, None);
     assert_eq!(scenario.commit.before_sha.as_ref(), Some(&first));
-    let query = ChangedPaths { base: first, comparison: Comparison::Direct };
+    let query = ChangedPaths {
+        base: first,
+        comparison: Comparison::Direct,
+    };
     let world = GitWorld::new(&checkout, Subject::WorkTree, &NoCaches);
-    assert_eq!(listed(&known(world.changed_paths(&query))), ["dirty", "new"]);
+    assert_eq!(
+        listed(&known(world.changed_paths(&query))),
+        ["dirty", "new"]
+    );
     let world = GitWorld::new(&checkout, Subject::Commit, &NoCaches);
     assert_eq!(listed(&known(world.changed_paths(&query))), ["new"]);
 }
@@ -98,10 +108,16 @@ fn the_tree_is_what_the_jobs_see() {
     let checkout = repository.checkout();
     let world = GitWorld::new(&checkout, Subject::WorkTree, &NoCaches);
     let tree = known(world.tree(&Place::Here));
-    assert_eq!(listed(&tree), [".gitignore", ".gitlab-ci.yml", "new", "sub/kept"]);
+    assert_eq!(
+        listed(&tree),
+        [".gitignore", ".gitlab-ci.yml", "new", "sub/kept"]
+    );
     let world = GitWorld::new(&checkout, Subject::Commit, &NoCaches);
     let tree = known(world.tree(&Place::Here));
-    assert_eq!(listed(&tree), [".gitignore", ".gitlab-ci.yml", "gone", "sub/kept"]);
+    assert_eq!(
+        listed(&tree),
+        [".gitignore", ".gitlab-ci.yml", "gone", "sub/kept"]
+    );
 }
 
 #[test]
@@ -133,9 +149,18 @@ fn a_project_below_the_top_of_the_repository_sees_its_own_paths() {
     let checkout =
         Checkout::find(&repository.root().join("sub"), ".gitlab-ci.yml").expect("it has one");
     let world = GitWorld::new(&checkout, Subject::WorkTree, &NoCaches);
-    assert_eq!(listed(&known(world.tree(&Place::Here))), [".gitlab-ci.yml", "file"]);
-    let base = ChangedPaths { base: "HEAD".to_owned(), comparison: Comparison::Direct };
-    assert_eq!(listed(&known(world.changed_paths(&base))), [".gitlab-ci.yml", "file"]);
+    assert_eq!(
+        listed(&known(world.tree(&Place::Here))),
+        [".gitlab-ci.yml", "file"]
+    );
+    let base = ChangedPaths {
+        base: "HEAD".to_owned(),
+        comparison: Comparison::Direct,
+    };
+    assert_eq!(
+        listed(&known(world.changed_paths(&base))),
+        [".gitlab-ci.yml", "file"]
+    );
 }
 
 #[test]
@@ -146,7 +171,10 @@ fn a_directory_without_git_works() {
     let checkout = Checkout::find(&root, ".gitlab-ci.yml").expect("it has a configuration");
     assert_eq!(checkout.head, None);
     let scenario = local_scenario(&checkout, None);
-    assert_eq!((scenario.branch(), scenario.new_branch), (Some("main"), true));
+    assert_eq!(
+        (scenario.branch(), scenario.new_branch),
+        (Some("main"), true)
+    );
     let world = GitWorld::new(&checkout, Subject::WorkTree, &NoCaches);
     assert_eq!(listed(&known(world.tree(&Place::Here))), [".gitlab-ci.yml"]);
 }
@@ -155,7 +183,8 @@ fn a_directory_without_git_works() {
 fn a_repository_without_commits_works() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut git = Command::new("git");
-    git.args(["init", "--quiet", "--initial-branch", "trunk"]).current_dir(dir.path());
+    git.args(["init", "--quiet", "--initial-branch", "trunk"])
+        .current_dir(dir.path());
     assert!(git.status().expect("git is here").success());
     std::fs::write(dir.path().join(".gitlab-ci.yml"), "x").expect("writable");
     let root = dir.path().canonicalize().expect("it exists");
