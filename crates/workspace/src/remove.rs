@@ -152,7 +152,7 @@ mod tests {
         symlink(&kept, tree.join("link")).unwrap();
         symlink("nowhere", tree.join("closed/dangling")).unwrap();
         for dir in ["closed/inner", "closed"] {
-            fs::set_permissions(tree.join(dir), Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(tree.join(dir), Permissions::from_mode(0o0)).unwrap();
         }
 
         remove_tree(&tree).unwrap();
@@ -161,7 +161,7 @@ mod tests {
             .unwrap()
             .map(|e| e.unwrap().path())
             .collect();
-        assert_eq!(left, [kept.clone()]);
+        assert_eq!(left, std::slice::from_ref(&kept));
         assert!(kept.join("file").exists());
     }
 

@@ -3,4 +3,5 @@
 mod isolation;
 mod layers;
 mod results;
+mod snapshots;
 mod stage;

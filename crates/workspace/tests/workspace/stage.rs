@@ -78,6 +78,10 @@ pub(crate) fn on_each_backend(test: impl Fn(Backend)) {
 
 /// Whether a backend works here. Where `TIDEGATE_REQUIRE_ALL` is set, only a file system that
 /// cannot clone excuses one.
+#[expect(
+    clippy::print_stdout,
+    reason = "the project's way to say that a test was skipped"
+)]
 pub(crate) fn works(backend: Backend) -> bool {
     let probe = tidegate_workspace::probe::probe(&std::env::temp_dir());
     match probe.reason(backend) {
