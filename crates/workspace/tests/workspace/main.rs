@@ -1,0 +1,7 @@
+//! Workspaces as a job and as the engine see them, on every backend that works here.
+
+mod isolation;
+mod layers;
+mod results;
+mod snapshots;
+mod stage;
