@@ -113,7 +113,11 @@ fn lexeme(rest: &str) -> Option<(TokenKind, usize)> {
         b')' => Some((TokenKind::Close, 1)),
         b'$' => input(rest).or_else(|| variable(rest)),
         quote @ (b'"' | b'\'') => {
-            let close = rest.get(1..)?.find(char::from(*quote))?;
+            let inner = rest.get(1..)?;
+            let close = inner.find(char::from(*quote))?;
+            if inner.get(..close)?.contains('\n') {
+                return None;
+            }
             Some((TokenKind::Text, close + 2))
         }
         b'/' => Some((TokenKind::Pattern, pattern(rest)?)),
@@ -235,6 +239,12 @@ mod tests {
         check("/a//i", &["/a//i"]);
         check("/\\//", &["/\\//"]);
         assert!(tokens("/foo\\\\/").is_err());
+    }
+
+    #[test]
+    fn a_string_stays_on_its_line() {
+        check("\"a\tb\"", &["\"a\tb\""]);
+        assert!(tokens("\"a\nb\"").is_err());
     }
 
     #[test]

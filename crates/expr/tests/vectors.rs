@@ -3,10 +3,13 @@
 //! A subset is part of the project. `TIDEGATE_VECTORS=DIR cargo test -p tidegate-expr --test vectors
 //! -- --nocapture` runs the full sets of that directory.
 
+#![expect(clippy::print_stdout, reason = "the score is what one runs this for")]
+
 use serde_json::Value as Json;
 use tidegate_expr::{
-    Environment, Expression, ExpressionError, Inputs, Number, Value, Variable, VariableSource,
-    Variables, evaluate_with, valid_for_config,
+    Environment, Expression, ExpressionError, Inputs, Lookup, NestedOptions, Number, RefOptions,
+    Resolver, Value, Variable, VariableSource, Variables, evaluate_with, sort_and_expand,
+    valid_for_config,
 };
 
 /// Checks every line of the set `name` and prints the score.
@@ -55,6 +58,56 @@ fn expressions_agree_with_gitlab() {
             None => Ok(()),
         }
     });
+}
+
+#[test]
+fn nested_variables_agree_with_gitlab() {
+    let subset = include_str!("data/variables.jsonl");
+    check_set("variables.jsonl", subset, |case| {
+        let variables: Variables = case["variables"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(listed)
+            .collect();
+        for (field, keep_undefined) in [("expanded", false), ("expanded_keep_undefined", true)] {
+            let flag = |name: &str| case["options"][name].as_bool().unwrap_or(true);
+            let options = NestedOptions {
+                keep_undefined,
+                refs: RefOptions {
+                    expand_file_refs: flag("expand_file_refs"),
+                    expand_raw_refs: flag("expand_raw_refs"),
+                },
+            };
+            let sorted = match sort_and_expand(&variables, options) {
+                Ok(sorted) => sorted,
+                Err(error) => {
+                    expect("error", Some(&*error.to_string()), case["error"].as_str())?;
+                    continue;
+                }
+            };
+            let theirs: Option<Vec<Variable>> = case[field]
+                .as_array()
+                .map(|items| items.iter().map(listed).collect());
+            expect(field, Some(sorted.as_slice().to_vec()), theirs)?;
+            let resolver = Resolver::new(&variables, options);
+            for variable in variables.iter() {
+                let ours = resolver.lookup(&variable.key);
+                expect("resolved", ours, sorted.lookup(&variable.key))?;
+            }
+        }
+        Ok(())
+    });
+}
+
+fn listed(item: &Json) -> Variable {
+    let key = item["key"].as_str().unwrap();
+    Variable {
+        value: item["value"].as_str().map(Into::into),
+        raw: item["raw"] == Json::Bool(true),
+        file: item["file"] == Json::Bool(true),
+        ..Variable::new(key, "", VariableSource::YamlRoot)
+    }
 }
 
 fn expect<T: PartialEq + std::fmt::Debug>(what: &str, ours: T, theirs: T) -> Result<(), String> {
