@@ -4,8 +4,10 @@
 //! deltas saved on top of it. Entries are immutable; saving under a key again adds one, and the
 //! older one goes when the newer is settled and nobody leases it.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
@@ -14,6 +16,8 @@ use crate::Store;
 use crate::clock;
 use crate::error::{Result, StoreError};
 use crate::failpoint::{Point, reach};
+use crate::manifest::safe_path;
+use crate::materialise::make_parents;
 use crate::overlay;
 use crate::scan::Role;
 use crate::staging::StagedTree;
@@ -253,9 +257,7 @@ impl Store {
         deleted: &[PathBuf],
     ) -> Result<Entry> {
         let view = View::new(&base.layers);
-        for path in deleted {
-            mark_deleted(view, &changes, path)?;
-        }
+        mark_deleted(view, changes.path(), deleted)?;
         let top = self.adopt(changes, Role::Delta(view))?;
         let base_totals = Totals {
             bytes: base.bytes,
@@ -469,16 +471,58 @@ fn check_layers_exist(entry: &Entry) -> Result<()> {
     Ok(())
 }
 
-/// Marks a path as deleted in a delta, for a caller without overlayfs.
-fn mark_deleted(view: View<'_>, changes: &StagedTree<'_>, path: &std::path::Path) -> Result<()> {
-    if let Err(fault) = crate::manifest::safe_path(path) {
-        return Err(StoreError::Path {
-            path: path.to_owned(),
-            fault,
-        });
+/// Marks paths as deleted in a delta, for a caller without overlayfs.
+fn mark_deleted(view: View<'_>, changes: &Path, deleted: &[PathBuf]) -> Result<()> {
+    // A directory comes before what it holds, which then needs no mark.
+    let sorted: BTreeSet<&Path> = deleted.iter().map(PathBuf::as_path).collect();
+    for path in sorted {
+        if let Err(fault) = safe_path(path) {
+            return Err(StoreError::Path {
+                path: path.to_owned(),
+                fault,
+            });
+        }
+        if view.at(path)?.is_some() && !hidden_by_parent(changes, path)? {
+            mark_one_deleted(view, changes, path)?;
+        }
     }
-    crate::materialise::make_parents(view, changes.path(), path)?;
-    overlay::make_whiteout(&changes.path().join(path))
+    Ok(())
+}
+
+fn mark_one_deleted(view: View<'_>, changes: &Path, path: &Path) -> Result<()> {
+    let full = changes.join(path);
+    match fs::symlink_metadata(&full) {
+        // Deleted and made anew: the old content must not show through.
+        Ok(meta) if meta.is_dir() => overlay::make_opaque(&full),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make_parents(view, changes, path)?;
+            overlay::make_whiteout(&full)
+        }
+        Err(error) => Err(StoreError::io("inspect", &full, error)),
+    }
+}
+
+/// Whether something that is no directory stands in the delta above the path.
+fn hidden_by_parent(changes: &Path, path: &Path) -> Result<bool> {
+    for parent in path
+        .ancestors()
+        .skip(1)
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        let full = changes.join(parent);
+        match fs::symlink_metadata(&full) {
+            Ok(meta) if !meta.is_dir() => return Ok(true),
+            Ok(_) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) => {}
+            Err(error) => return Err(StoreError::io("inspect", &full, error)),
+        }
+    }
+    Ok(false)
 }
 
 fn common_prefix(a: &str, b: &str) -> usize {

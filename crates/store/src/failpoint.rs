@@ -5,8 +5,12 @@
 use crate::error::Result;
 
 /// A place between two writes.
+#[cfg_attr(
+    not(test),
+    expect(unreachable_pub, reason = "an error variant of tests holds it")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Point {
+pub enum Point {
     /// The object's directory exists in staging, empty.
     ObjectMade,
     /// The job's tree has been moved into the object.

@@ -3,7 +3,7 @@
 //! ```text
 //! format        "tidegate-store 1\n"
 //! index.db      SQLite, WAL: every fact about what is stored
-//! trees/NAME/   an adopted tree: `tree/` (a lower layer) beside its `manifest`
+//! trees/NAME/   an adopted tree: `tree/` (a lower layer) beside `manifest-DIGEST`
 //! runs/ID/      `events` and `logs/`
 //! staging/OWNER/  private directories of one open store; OWNER.lock is held while it lives
 //! trash/        directories renamed away, deleted later
@@ -13,6 +13,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::digest::Digest;
 use crate::error::{IoContext, Result, StoreError};
 
 /// The version of everything under the data directory.
@@ -67,8 +68,10 @@ impl Layout {
         self.object(name).join("tree")
     }
 
-    pub(crate) fn manifest(&self, name: &str) -> PathBuf {
-        self.object(name).join("manifest")
+    /// A manifest is named by its digest, so that two may lie side by side while the index
+    /// changes from one to the other.
+    pub(crate) fn manifest(&self, name: &str, digest: Digest) -> PathBuf {
+        self.object(name).join(format!("manifest-{digest}"))
     }
 
     pub(crate) fn runs(&self) -> PathBuf {

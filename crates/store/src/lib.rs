@@ -42,11 +42,11 @@ mod lease;
 mod run;
 
 mod compact;
+mod maintain;
 mod materialise;
 mod staging;
 mod tree;
-//mod maintain;
-//mod verify;
+mod verify;
 
 mod manifest;
 mod overlay;
@@ -73,9 +73,9 @@ pub use error::{Result, StoreError};
 pub use event_log::{EventReader, NextEvent, RunLog};
 pub use job_log::{JobLogReader, JobLogWriter};
 pub use lease::Lease;
-//pub use maintain::{Maintained, Pruned, Quota};
+pub use maintain::{Maintained, Pruned, Quota};
 pub use manifest::{ManifestEntry, Node, PathFault, safe_path};
 pub use run::{NewRun, RunId, RunRecord};
 pub use staging::{StagedTree, Staging};
 pub use store::Store;
-//pub use verify::{Depth, Problem, Verified};
+pub use verify::{Depth, Problem, Verified};

@@ -1,6 +1,10 @@
 //! Behaviour of the whole store, on a directory of its own for each test.
 
+mod crash;
 mod entries;
+mod full_disk;
+mod housekeeping;
+mod layers;
 mod runs;
 
 use std::fs;

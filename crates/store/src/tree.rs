@@ -84,9 +84,12 @@ impl Store {
         let inside = object.path.join("tree");
         fs::rename(tree, &inside).at("move into the store", tree)?;
         reach(Point::TreeMoved)?;
-        let mut writer = ManifestWriter::create(&object.path.join("manifest"))?;
+        let written = object.path.join("manifest");
+        let mut writer = ManifestWriter::create(&written)?;
         let scanned = scan(&inside, role, &mut |entry| writer.push(&entry))?;
         let manifest = writer.finish()?;
+        let named = object.path.join(format!("manifest-{manifest}"));
+        fs::rename(&written, &named).at("rename", &named)?;
         reach(Point::ManifestWritten)?;
         let name = owner.object_name();
         let target = self.layout().object(&name);

@@ -128,6 +128,35 @@ fn deleting_what_is_not_there_leaves_no_mark() {
 }
 
 #[test]
+fn a_directory_deleted_and_made_anew_shows_nothing_old() {
+    let (_dir, store) = store();
+    let base = save(&store, "k", &[("d/a", "1"), ("d/b", "1"), ("e/a", "1")]);
+    let next = save_delta(
+        &store,
+        "k",
+        &base,
+        &[("d/c", "1"), ("e", "f")],
+        &["d", "d/a", "e/a"],
+    );
+    assert_eq!(listing(&next), ["d/", "d/c=1", "e=f"]);
+    assert_eq!(next.files, 2);
+}
+
+#[test]
+fn a_path_to_delete_cannot_leave_the_tree() {
+    let (_dir, store) = store();
+    let base = save(&store, "k", &[("a", "1")]);
+    for path in ["../a", "/a", "b/../../a"] {
+        let staging = store.staging().unwrap();
+        let tree = staging.tree("t").unwrap();
+        let error = store
+            .put_cache_delta(new("k"), &base, tree, &[path.into()])
+            .unwrap_err();
+        assert!(matches!(error, StoreError::Path { .. }), "{error}");
+    }
+}
+
+#[test]
 fn a_base_loses_deletion_marks_so_that_it_cannot_hide_a_checkout() {
     let (_dir, store) = store();
     let staging = store.staging().unwrap();
