@@ -160,3 +160,101 @@ fn span_of(file: FileId, start: usize, end: usize) -> Span {
     let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     Span::new(file, place(start), place(end))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ruby::{HashKeys, inspect};
+
+    fn pieces(text: &str) -> Vec<&str> {
+        let cut = |piece: Piece| &text[piece.start..piece.end];
+        split(text.as_bytes()).into_iter().map(cut).collect()
+    }
+
+    /// Ruby's view of header and content.
+    fn parts(text: &str) -> Result<(Option<String>, String), String> {
+        let view = |node: &Node| inspect(&node.value, HashKeys::Texts);
+        let loaded = load(text.as_bytes(), FileId(0), &Limits::default());
+        let loaded = loaded.map_err(|error| error.to_string())?;
+        Ok((loaded.header.as_ref().map(view), view(&loaded.content)))
+    }
+
+    fn content(text: &str) -> (Option<String>, String) {
+        (None, text.to_owned())
+    }
+
+    #[test]
+    fn dividers_take_following_white_space_with_them() {
+        assert_eq!(pieces("a\n---\n\n  b\n"), ["a\n", "b\n"]);
+        assert_eq!(pieces("---\na"), ["", "a"]);
+        assert_eq!(pieces("--- # c\na"), ["", "# c\na"]);
+        assert_eq!(pieces("---\n---\n---\na"), ["", "", "---\na"]);
+        assert_eq!(pieces("--- ---\na"), ["", "---\na"]);
+        assert_eq!(pieces("a\n  ---\nb"), ["a\n  ---\nb"]);
+        assert_eq!(pieces("a\n---"), ["a\n---"]);
+        assert_eq!(pieces("----\n"), ["----\n"]);
+        assert_eq!(pieces(""), [""]);
+    }
+
+    #[test]
+    fn a_header_takes_the_last_document_and_none_the_first() {
+        let header = Some(r#"{"spec"=>nil}"#.to_owned());
+        assert_eq!(
+            parts("spec:\n---\na: 1\n"),
+            Ok((header.clone(), r#"{"a"=>1}"#.into()))
+        );
+        assert_eq!(
+            parts("spec:\n---\na: 1\n---\nb: 2\n"),
+            Ok((header.clone(), r#"{"b"=>2}"#.into()))
+        );
+        assert_eq!(
+            parts(":spec:\n---\na: 1\n"),
+            Ok((header, r#"{"a"=>1}"#.into()))
+        );
+        assert_eq!(parts("a: 1\n---\nb: 2\n"), Ok(content(r#"{"a"=>1}"#)));
+        assert_eq!(parts("---\na: 1\n"), Ok(content(r#"{"a"=>1}"#)));
+        assert_eq!(parts("spec: 1\n---\n{}\n"), Ok(content(r#"{"spec"=>1}"#)));
+        assert_eq!(parts("# only a comment\n"), Ok(content("{}")));
+        assert_eq!(parts("~"), Ok(content("{}")));
+    }
+
+    #[test]
+    fn errors_are_gitlabs() {
+        for (text, error) in [
+            ("", "Please provide content of .gitlab-ci.yml"),
+            (" \n\t", "Please provide content of .gitlab-ci.yml"),
+            ("hello", "Invalid configuration format"),
+            ("[a]", "Invalid configuration format"),
+            ("a: 1\n---\nhello", "Invalid configuration format"),
+            (
+                "spec:\n---\n[",
+                "(<unknown>): did not find expected node content while parsing a flow node at line 2 column 1",
+            ),
+            (
+                "%YAML 1.2\n---\na: 1",
+                "(<unknown>): did not find expected <document start> at line 1 column 1",
+            ),
+            (
+                "[]\n---\na: 2020-01-01",
+                "Tried to load unspecified class: Date",
+            ),
+        ] {
+            assert_eq!(parts(text), Err(error.to_owned()), "{text:?}");
+        }
+        let invalid = load(b"a: \xFF", FileId(0), &Limits::default()).map_err(|e| e.to_string());
+        let text = "(<unknown>): invalid leading UTF-8 octet at line 1 column 1";
+        assert_eq!(invalid.err().as_deref(), Some(text));
+    }
+
+    #[test]
+    fn ignored_documents_are_remarked_on() {
+        let text = "a: 1\n---\nb: 2\n---\nc: 3\n";
+        let loaded = load(text.as_bytes(), FileId(0), &Limits::default()).expect("it loads");
+        let ignored: Vec<_> = loaded
+            .remarks
+            .iter()
+            .map(|r| (r.span.start, r.span.end))
+            .collect();
+        assert_eq!(ignored, [(9, 13), (18, 22)]);
+    }
+}

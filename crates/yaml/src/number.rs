@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use crate::scalar::Typed;
 
-/// Digits above which an integer that is not decimal is refused a conversion; nobody writes one, and converting is quadratic.
-const LONGEST_CONVERTED: usize = 4096;
+/// Digits above which an integer that is not decimal stays a text; nobody writes one, and converting takes quadratic time.
+const LONGEST_CONVERTED: usize = 1024;
 
 /// A sexagesimal number, `[-+]?[0-9][0-9_]*(:[0-5]?[0-9]){1,2}` with an optional fraction.
 ///

@@ -291,3 +291,173 @@ fn is_real_time(text: &str) -> bool {
         && minute < 60
         && second <= 60
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Result<Typed<'_>, Refused> {
+        Ok(Typed::Text(text.into()))
+    }
+
+    #[test]
+    fn words_are_null_and_booleans_in_any_case() {
+        for null in ["", "~", "null", "NULL", "nUlL"] {
+            assert_eq!(resolve(null), Ok(Typed::Null), "{null:?}");
+        }
+        for yes in ["yes", "true", "on", "YES", "yEs", "On"] {
+            assert_eq!(resolve(yes), Ok(Typed::Bool(true)), "{yes:?}");
+        }
+        for no in ["no", "false", "off", "NO", "oFF", "no\nno"] {
+            assert_eq!(resolve(no), Ok(Typed::Bool(false)), "{no:?}");
+        }
+        for word in [
+            "y", "n", "Y", "N", "nil", "None", "=", "<<", "yess", "~~", "no\nx",
+        ] {
+            assert_eq!(resolve(word), text(word));
+        }
+    }
+
+    #[test]
+    fn integers_come_in_four_bases_with_separators() {
+        for (written, value) in [
+            ("0", 0),
+            ("-0", 0),
+            ("+12", 12),
+            ("1_000", 1000),
+            ("1,2,3", 123),
+            ("007", 7),
+            ("0777", 511),
+            ("0,7", 7),
+            ("-010", -8),
+            ("0b101", 5),
+            ("-0b1_1", -3),
+            ("0x1F", 31),
+            ("0x_f", 15),
+            ("9223372036854775807", i64::MAX),
+            ("-9223372036854775808", i64::MIN),
+        ] {
+            assert_eq!(resolve(written), Ok(Typed::Int(value)), "{written:?}");
+        }
+        for word in [
+            "08", "09", "0o17", "0XFF", "1__0", "1_", "_1", "0x", "0b", "0_", "1_,0", "--1", "0b2",
+            "0xg", "1 000",
+        ] {
+            assert_eq!(resolve(word), text(word));
+        }
+    }
+
+    #[test]
+    fn large_integers_keep_all_digits() {
+        for (written, digits) in [
+            ("9223372036854775808", "9223372036854775808"),
+            ("-1_000_000_000_000_000_000_000", "-1000000000000000000000"),
+            ("0xffffffffffffffffffff", "1208925819614629174706175"),
+            ("01000000000000000000000000", "4722366482869645213696"),
+            ("100000000000000000000:30", "360000000000000000001800"),
+            ("-100000000000000000000:30", "-359999999999999999998200"),
+        ] {
+            assert_eq!(resolve(written), Ok(Typed::BigInt(digits.into())));
+        }
+    }
+
+    #[test]
+    fn sexagesimal_weights_are_odd() {
+        for (written, value) in [
+            ("12:30", 45_000),
+            ("1:2", 3720),
+            ("22:22", 80_520),
+            ("12:30:45", 45_045),
+            ("0:5", 300),
+            ("-1:30", -1800),
+            ("1_0:0", 36_000),
+        ] {
+            assert_eq!(resolve(written), Ok(Typed::Int(value)), "{written:?}");
+        }
+        assert_eq!(resolve("190:20:30.15"), Ok(Typed::Float(685_230.15)));
+        assert_eq!(resolve("1:30.5"), Ok(Typed::Float(5430.0)));
+        for word in ["99:99", "1:60", "1:2:3:4", "a:1", "1:", "1:2:"] {
+            assert_eq!(resolve(word), text(word));
+        }
+    }
+
+    #[test]
+    fn floats_need_a_point_and_a_signed_exponent() {
+        for (written, value) in [
+            (".5", 0.5),
+            ("-.5", -0.5),
+            ("1.", 1.0),
+            ("3.10", 3.1),
+            ("1.5e+3", 1500.0),
+            ("1.e+1", 10.0),
+            ("1,000.5", 1000.5),
+            ("1_0.5", 10.5),
+            ("+1.0", 1.0),
+            (".inf", f64::INFINITY),
+            ("+.INF", f64::INFINITY),
+            ("-.inf", f64::NEG_INFINITY),
+        ] {
+            assert_eq!(resolve(written), Ok(Typed::Float(value)), "{written:?}");
+        }
+        assert!(matches!(resolve(".NaN"), Ok(Typed::Float(value)) if value.is_nan()));
+        for word in ["1e3", "1.5e3", "1e+3", ".", "-.", "0.1_0", "1.2.3"] {
+            assert_eq!(resolve(word), text(word));
+        }
+        assert_eq!(resolve(".e+3"), Err(Refused::Unsuitable));
+    }
+
+    #[test]
+    fn a_leading_colon_makes_a_symbol() {
+        for (written, name) in [
+            (":foo", "foo"),
+            (":\"foo bar\"", "foo bar"),
+            (":'x'", "x"),
+            ("::a", ":a"),
+            (":1", "1"),
+        ] {
+            assert_eq!(resolve(written), Ok(Typed::Symbol(name.into())));
+        }
+        assert_eq!(resolve(":"), text(":"));
+    }
+
+    #[test]
+    fn dates_and_times_are_refused_even_when_impossible() {
+        for date in ["2020-01-01", "2020-1-1", "2020-02-31", "0000-00-00"] {
+            assert_eq!(
+                resolve(date),
+                Err(Refused::Class("Date".into())),
+                "{date:?}"
+            );
+        }
+        for time in [
+            "2020-01-01 10:00:00",
+            "2020-01-01T10:00:00Z",
+            "2020-1-1t1:00:00.5 +01:30",
+            "-2020-01-01 10:00:00",
+        ] {
+            assert_eq!(
+                resolve(time),
+                Err(Refused::Class("Time".into())),
+                "{time:?}"
+            );
+        }
+        for word in [
+            "2001-13-01",
+            "2001-01-32",
+            "20-01-01",
+            "2020-01-01 10:00",
+            "2020-01",
+        ] {
+            assert_eq!(resolve(word), text(word));
+        }
+    }
+
+    #[test]
+    fn only_misleading_notations_are_named() {
+        assert_eq!(notation("1:30"), Some(Notation::Sexagesimal));
+        assert_eq!(notation("010"), Some(Notation::Octal));
+        for plain in ["10", "0", "08", "0x10", "a:1", "1.5", ""] {
+            assert_eq!(notation(plain), None);
+        }
+    }
+}

@@ -145,3 +145,20 @@ fn hash_bytes(length: u64) -> u64 {
     };
     HASH_SLOT + entries * 24 + entries * 2 * bin
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_grow_by_slots_and_then_by_bytes() {
+        let sizes = [0, 15, 16, 55, 56, 615, 616].map(text_bytes);
+        assert_eq!(sizes, [40, 40, 80, 80, 160, 640, 657]);
+    }
+
+    #[test]
+    fn lists_and_hashes_grow_in_steps() {
+        assert_eq!([0, 3, 4, 20, 21].map(list_bytes), [40, 40, 200, 200, 336]);
+        assert_eq!([0, 8, 9, 16, 17].map(hash_bytes), [160, 160, 576, 576, 992]);
+    }
+}

@@ -632,3 +632,6 @@ fn pair(item: &Node) -> Option<(Key, Node)> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
