@@ -82,7 +82,7 @@ pub(crate) fn text(duration: Duration) -> String {
 fn decimal(value: u128, scale: u128) -> String {
     let width = scale.ilog10() as usize;
     let whole = value / scale;
-    if width == 0 || value % scale == 0 {
+    if width == 0 || value.is_multiple_of(scale) {
         return whole.to_string();
     }
     let fraction = format!("{:0width$}", value % scale);

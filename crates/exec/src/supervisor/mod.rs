@@ -167,7 +167,7 @@ impl Job {
                 .map(|at| at.saturating_duration_since(Instant::now()));
             timeout = Some(until_kill.unwrap_or(REAP_EVERY).min(REAP_EVERY));
         }
-        let timeout = timeout.map(|timeout| timespec(timeout));
+        let timeout = timeout.map(timespec);
         match poll(&mut descriptors, timeout.as_ref()) {
             Ok(_) => Ok(!descriptors[0].revents().is_empty()),
             Err(rustix::io::Errno::INTR) => Ok(false),
