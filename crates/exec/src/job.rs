@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use regex::bytes::Regex;
+use tidegate_expr::Pattern;
 use tidegate_pipeline::{FailureReason, JobSpec, Status};
 
 use crate::cancel::Canceller;
@@ -41,7 +41,7 @@ pub struct JobRun {
     /// Its caches and artifacts.
     pub storage: Box<dyn Storage>,
     /// Pattern of its coverage.
-    pub coverage: Option<Regex>,
+    pub coverage: Option<Pattern>,
     /// What processes get between TERM and KILL when they are asked to end; ten minutes at GitLab.
     pub grace: Duration,
 }

@@ -11,7 +11,6 @@ mod cancel;
 mod driver;
 mod duration;
 mod environment;
-mod expand;
 mod feature;
 mod job;
 pub mod script;

@@ -1,10 +1,11 @@
 //! The variables a job's scripts see: order, the runner's own ones, expansion, file variables.
 
+use std::borrow::Cow;
 use std::path::Path;
 
+use tidegate_expr::expand_as_runner;
 use tidegate_pipeline::{JobSpec, VariableSpec};
 
-use crate::expand::expand;
 use crate::feature::Features;
 
 /// What a runner tells a job about itself.
@@ -102,7 +103,7 @@ impl JobVariables {
 
     /// Expands a text as the runner does: once, unknown names become empty.
     pub fn expand(&self, text: &str) -> String {
-        expand(text, |name| self.get(name).map(str::to_owned))
+        expand_as_runner(text, |name| self.get(name).map(Cow::from)).into_string()
     }
 
     /// The values to hide in the log.
@@ -204,13 +205,14 @@ fn expanded(variable: &VariableSpec, list: &[VariableSpec], temp_dir: &str) -> S
     if variable.raw {
         return variable.value.to_string();
     }
-    expand(&variable.value, |name| {
+    let value_of = |name: &str| -> Option<Cow<'_, str>> {
         let referenced = list.iter().rfind(|other| &*other.key == name)?;
         Some(match referenced.file {
-            true => file_path(temp_dir, &referenced.key),
-            false => referenced.value.to_string(),
+            true => file_path(temp_dir, &referenced.key).into(),
+            false => Cow::from(&*referenced.value),
         })
-    })
+    };
+    expand_as_runner(&variable.value, value_of).into_string()
 }
 
 /// Where the content of a file variable goes; a name cannot lead out of the directory.

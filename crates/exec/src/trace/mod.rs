@@ -13,7 +13,7 @@ mod writer;
 
 use std::time::SystemTime;
 
-use regex::bytes::Regex;
+use tidegate_expr::Pattern;
 
 use coverage::Coverage;
 use limit::Limit;
@@ -101,7 +101,7 @@ impl Trace {
     pub fn new(
         secrets: Secrets<'_>,
         limit: u64,
-        coverage: Option<Regex>,
+        coverage: Option<Pattern>,
         sink: Box<dyn TraceSink>,
     ) -> Self {
         Self {
