@@ -16,6 +16,7 @@ mod selection;
 mod spec;
 mod spec_builder;
 mod status;
+mod wire;
 
 pub use event::{CacheOutcome, Event, EventKind};
 pub use id::{Attempt, JobIdx, JobKey, PipelineId, StageIdx};
@@ -37,3 +38,4 @@ pub use spec::{
 };
 pub use spec_builder::{CacheSuffix, StartFacts, job_spec};
 pub use status::Status;
+pub use wire::{EVENT_VERSION, UnreadableEvent, event_from_json, event_to_json};
