@@ -6,6 +6,7 @@
 //! The crate knows neither configuration files nor how anything runs.
 
 mod artifact_sources;
+mod cache_key;
 mod event;
 mod id;
 mod job;
@@ -18,6 +19,7 @@ mod spec_builder;
 mod status;
 mod wire;
 
+pub use cache_key::{CleanCacheKey, clean_cache_key};
 pub use event::{CacheOutcome, Event, EventKind};
 pub use id::{Attempt, JobIdx, JobKey, PipelineId, StageIdx};
 pub use job::{
