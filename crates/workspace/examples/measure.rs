@@ -102,6 +102,10 @@ fn backend_times(root: &Path, layer: &Path, backend: Backend, count: usize) {
     report(&name("changes, a hundredth"), 5, || {
         assert!(!workspace.changes().unwrap().is_empty())
     });
+    job("find d2 d3 d4 d5 -type f -exec touch {} +");
+    report(&name("changes, a tenth"), 5, || {
+        assert!(!workspace.changes().unwrap().is_empty())
+    });
     let paths: Vec<PathBuf> = {
         let walk = workspace.union().unwrap().walk(Path::new("")).unwrap();
         walk.entries.into_iter().map(|entry| entry.path).collect()

@@ -284,7 +284,7 @@ impl Union {
     }
 
     /// The roots in which `path` is a directory of the merged tree, topmost first.
-    fn directory(&self, path: &Path) -> Result<Option<Vec<usize>>, TreeError> {
+    pub(crate) fn directory(&self, path: &Path) -> Result<Option<Vec<usize>>, TreeError> {
         let mut roots: Vec<usize> = (0..self.roots.len()).collect();
         let mut at = PathBuf::new();
         for component in path.components() {
@@ -302,7 +302,7 @@ impl Union {
 
     /// The entry `name` of the directory `dir`, which exists in `roots`; for a directory, also the
     /// roots it is merged from.
-    fn find(
+    pub(crate) fn find(
         &self,
         roots: &[usize],
         dir: &Path,
@@ -336,6 +336,21 @@ impl Union {
             }
         }
         Ok(found)
+    }
+
+    /// The entries of the directory `dir`, which exists in `roots`, in order of path.
+    pub(crate) fn children(&self, dir: &Path, roots: Vec<usize>) -> Result<Vec<Entry>, TreeError> {
+        let task = Task {
+            id: 0,
+            path: dir.to_path_buf(),
+            roots,
+        };
+        let listing = self.list(task, &mut Vec::new(), &AtomicUsize::new(1))?;
+        Ok(listing
+            .entries
+            .into_iter()
+            .map(|(entry, _)| entry)
+            .collect())
     }
 
     fn list(
@@ -394,7 +409,7 @@ impl Union {
 }
 
 impl Entry {
-    fn new(path: PathBuf, stat: &Stat, origin: Origin) -> Self {
+    pub(crate) fn new(path: PathBuf, stat: &Stat, origin: Origin) -> Self {
         Entry {
             path,
             kind: Kind::of(stat),
