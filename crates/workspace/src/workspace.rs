@@ -59,10 +59,15 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// A layer that cannot be read, `dir` not empty, or a file that cannot be written. What was
+    /// A layer that cannot be read, `dir` not empty, more than 500 layers for an overlay, or a file
+    /// that cannot be written. What was
     /// made so far stays; [`Workspace::discard_at`] removes it.
     pub fn prepare(mut spec: WorkspaceSpec) -> Result<Self, TreeError> {
         drop_covered_layers(&mut spec.layers);
+        if spec.backend.is_overlay() && spec.layers.len() > OVERLAY_LAYERS_MAX {
+            let action = "stack more than 500 layers at";
+            return Err(TreeError::new(action, &spec.dir, Errno::TOOBIG));
+        }
         make_dir_all(&spec.dir)?;
         make_dir_all(&spec.scratch)?;
         let mut entries = std::fs::read_dir(&spec.dir).at("read directory", &spec.dir)?;
@@ -225,6 +230,9 @@ impl Workspace {
         write_tree(&base, &entries, &self.spec.dir, &transfer)
     }
 }
+
+/// The kernel's `OVL_MAX_STACK`; the copying backends have no such bound.
+const OVERLAY_LAYERS_MAX: usize = 500;
 
 /// The mode of directories nobody else has a say in.
 pub(crate) const DIR_MODE: Mode = Mode::from_raw_mode(0o755);

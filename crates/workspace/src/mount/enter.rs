@@ -36,7 +36,7 @@ use rustix::mount::{
 };
 use rustix::thread::UnshareFlags;
 
-use super::plan::{MountPlan, Overlay, Privilege};
+use super::plan::{MountPlan, Overlay, PLAIN_UPPER, Privilege};
 
 /// One page, less the final NUL: what `mount` takes as options.
 const OPTIONS_MAX: usize = 4095;
@@ -253,7 +253,7 @@ impl PreparedOverlay {
         add(b",workdir=", Some(work))?;
         match self.maps {
             Some(_) => add(b",userxattr", None)?,
-            None => add(b",redirect_dir=off,index=off", None)?,
+            None => add(PLAIN_UPPER, None)?,
         }
         if volatile {
             add(b",volatile", None)

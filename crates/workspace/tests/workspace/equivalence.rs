@@ -22,7 +22,9 @@ fn path() -> impl Strategy<Value = String> {
 
 fn step() -> impl Strategy<Value = Step> {
     let text = prop_oneof![
-        4 => (path(), "[xyz]{0,3}").prop_map(|(p, text)| format!("[ -d {p} ] || echo {text} > {p}")),
+        4 => (path(), "[xyz]{0,3}").prop_map(|(p, text)| {
+            format!("[ -d {p} ] || echo {text} > {p}")
+        }),
         3 => path().prop_map(|p| format!("mkdir -p {p}")),
         2 => path().prop_map(|p| format!("rm -rf {p}")),
         2 => (path(), path()).prop_map(|(p, q)| format!("mv -T {p} {q}")),
