@@ -196,8 +196,8 @@ fn exit_code_checks_follow_each_item() {
         scripts.step("script", &commands)
     });
     insta::assert_snapshot!(body(&script), @r#"
-    export FF_ENABLE_BASH_EXIT_CODE_CHECK=true
     mkdir -p /b/p.tmp
+    export FF_ENABLE_BASH_EXIT_CODE_CHECK=true
     export GITLAB_ENV=/b/p.tmp/gitlab_runner_env
     touch /b/p.tmp/gitlab_runner_env
     while read -r line; do export "$line"; done < /b/p.tmp/gitlab_runner_env

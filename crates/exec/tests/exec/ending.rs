@@ -146,6 +146,16 @@ fn a_cancel_ends_the_script_and_after_script_still_runs() {
 }
 
 #[test]
+fn a_cancel_between_two_steps_still_runs_after_script() {
+    let mut spec = with_after(&["echo ready; trap '' TERM; sleep 0.4"]);
+    spec.steps.insert(1, step("release", &["echo no"]));
+    let ended = canceled(spec, CancelReason::Canceled);
+    assert_eq!(ended.outcome.status, Status::Canceled);
+    assert!(!ended.log.contains("step_release"));
+    assert!(ended.log.contains("after canceled"));
+}
+
+#[test]
 fn a_cancel_before_the_scripts_stops_everything() {
     let mut spec = with_after(&["echo no"]);
     spec.pre_get_sources_script = vec!["echo ready; sleep 60".into()];

@@ -146,6 +146,32 @@ fn a_stranger_that_holds_the_output_makes_a_job_leaky_and_does_not_hang_it() {
 }
 
 #[test]
+fn jobs_that_run_at_once_do_not_mix() {
+    let jobs: Vec<_> = (0..12)
+        .map(|n| start_with(spec(&[&format!("seq {n}00 {n}99; exit {n}")]), |_| {}))
+        .collect();
+    for (n, job) in jobs.into_iter().enumerate() {
+        let ended = job.wait();
+        let expected: Vec<String> = (n * 100..n * 100 + 100).map(|n| n.to_string()).collect();
+        assert_eq!(ended.output(), expected.join("\n"));
+        assert_eq!(
+            ended.outcome.exit_code.unwrap_or(0),
+            i32::try_from(n).expect("small")
+        );
+    }
+}
+
+#[test]
+fn a_job_that_starts_daemons_one_after_the_other_leaves_none() {
+    let mark = mark();
+    let command = format!("for i in $(seq 300); do (setsid sleep {mark} >/dev/null 2>&1 &); done");
+    let ended = run(spec(&[&command]));
+    assert_eq!(ended.outcome.status, Status::Success);
+    assert_eq!(ended.outcome.leftovers, 300);
+    assert_eq!(processes_with(&mark), Vec::<String>::new());
+}
+
+#[test]
 fn output_before_the_end_is_complete_whatever_its_size() {
     let ended = run_with(spec(&["seq 1 300000"]), |run| run.trace.limit = 1 << 30);
     let lines: Vec<&str> = ended
