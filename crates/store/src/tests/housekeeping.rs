@@ -281,3 +281,18 @@ fn verify_finds_orphans_and_damaged_manifests() {
     );
     assert_eq!(store.maintain(LONG).unwrap().orphans, 1);
 }
+
+#[test]
+fn a_damaged_tree_does_not_keep_others_from_being_hashed() {
+    let (_dir, store) = store();
+    let entry = save(&store, "a", &[("a", "1")]);
+    save(&store, "b", &[("b", "1")]);
+    fs::remove_file(entry.layers[0].join("a")).unwrap();
+    assert!(store.hash_pending(LONG).is_err());
+    store.remove_entry(entry.id).unwrap();
+    assert_eq!(
+        store.verify(Depth::Contents).unwrap().bytes,
+        1,
+        "the other one is hashed"
+    );
+}
