@@ -98,7 +98,7 @@ impl Schedule {
         self.job(producer).presence == Presence::Satisfied && !self.would_wait_for(producer, job)
     }
 
-    /// Whether `job`, once created, could not start before `other` is over.
+    /// Whether `job` could not start before `other` is over, if neither were: putting `other` behind it would close a circle.
     fn would_wait_for(&self, job: JobIdx, other: JobIdx) -> bool {
         let mut seen = BTreeSet::from([job]);
         let mut open = vec![job];
@@ -118,7 +118,7 @@ impl Schedule {
                 before.extend(gated.filter(|gated| self.job(*gated).stage < this.stage));
             }
             for next in before {
-                if self.class(next) == Class::Open && seen.insert(next) {
+                if seen.insert(next) {
                     open.push(next);
                 }
             }
