@@ -147,7 +147,7 @@ impl Schedule {
         let consumers: Vec<JobIdx> = self.gates.consumers(producer).collect();
         for consumer in consumers {
             match self.status(consumer) {
-                Status::Created => self.judge_if_decided(consumer),
+                Status::Created => self.await_turn(consumer),
                 Status::Skipped => self.note_stale(consumer),
                 _ => {}
             }

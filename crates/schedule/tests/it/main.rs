@@ -2,6 +2,7 @@
 
 mod model;
 mod processing;
+#[expect(dead_code, reason = "unit tests use the rest")]
 #[path = "../../src/testing.rs"]
 mod testing;
 mod vectors;

@@ -18,7 +18,11 @@ use random::{pipelines, plain_pipelines};
 fn some_input(machine: &Machine, choice: u32) -> Option<Input> {
     let reports = machine.reports(choice);
     let wishes = machine.wishes();
-    let from = match (choice % 5 == 0, reports.is_empty(), wishes.is_empty()) {
+    let from = match (
+        choice.is_multiple_of(5),
+        reports.is_empty(),
+        wishes.is_empty(),
+    ) {
         (_, true, true) => return None,
         (true, _, false) | (_, true, false) => wishes,
         _ => reports,
@@ -69,7 +73,7 @@ fn drain(machine: &mut Machine, naive: &mut Naive) -> Result<(), TestCaseError> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn the_machine_agrees_with_a_full_rescan_after_every_input(
@@ -153,7 +157,7 @@ proptest! {
 }
 
 fn any_input(kind: u32, job: JobIdx, pipeline: &Pipeline, schedule: &Schedule) -> Input {
-    let attempt = if job.at() < pipeline.jobs.len() && kind % 3 > 0 {
+    let attempt = if job.at() < pipeline.jobs.len() && !kind.is_multiple_of(3) {
         schedule.attempt(job)
     } else {
         tidegate_pipeline::Attempt(kind % 4)

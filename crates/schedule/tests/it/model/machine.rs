@@ -163,10 +163,10 @@ impl Machine {
                 reason: FailureReason::ScriptFailure,
                 exit_code: [None, Some(1), Some(2)][choice as usize / 7 % 3],
             });
-            if choice % 3 == 0 {
+            if choice.is_multiple_of(3) {
                 inputs.push(Input::JobCanceled { job, attempt });
             }
-            if choice % 2 == 0
+            if choice.is_multiple_of(2)
                 && status != Status::Canceling
                 && !self.lingering.contains(&(job, attempt))
             {
@@ -183,7 +183,9 @@ impl Machine {
     fn missing_cache(&self, job: JobIdx, attempt: Attempt, choice: u32) -> Option<Input> {
         let mut jobs = self.schedule.pipeline().indexed();
         let producer = jobs.find(|(_, job)| job.presence == Presence::Satisfied);
-        let producer = producer.map(|(at, _)| at).filter(|_| choice % 4 == 0)?;
+        let producer = producer
+            .map(|(at, _)| at)
+            .filter(|_| choice.is_multiple_of(4))?;
         (producer != job).then(|| Input::CacheGone {
             job,
             attempt,

@@ -91,7 +91,7 @@ fn job(seeds: &[Seed], at: usize, extras: bool) -> Job {
     if seed.may_fail == 5 {
         job.allow_failure.exit_codes = vec![1];
     }
-    if seed.when == When::Delayed && seed.extras % 8 > 0 {
+    if seed.when == When::Delayed && !seed.extras.is_multiple_of(8) {
         job.start_in = Some(Timeout {
             text: "5 seconds".into(),
             duration: Duration::from_secs(5),
@@ -102,11 +102,11 @@ fn job(seeds: &[Seed], at: usize, extras: bool) -> Job {
         job.needs = Some(needs(seeds, at));
     }
     if extras {
-        if seed.extras / 8 % 5 == 0 {
+        if (seed.extras / 8).is_multiple_of(5) {
             let key = Arc::from("group");
             job.resource_group = Some(ResourceGroup { key });
         }
-        if seed.extras / 64 % 6 == 0 {
+        if (seed.extras / 64).is_multiple_of(6) {
             job.presence = Presence::Satisfied;
         }
     }
@@ -127,7 +127,7 @@ fn needs(seeds: &[Seed], at: usize) -> Vec<NeedEntry> {
     (0..seeds[at].needs as usize - 1)
         .map(|entry| {
             let kind = picks[entry] / 1000;
-            if kind % 3 > 0 {
+            if !kind.is_multiple_of(3) {
                 return NeedEntry::Job(need(pick(entry)));
             }
             let mut jobs = vec![pick(entry), pick(entry + 1), pick(entry + 2)];
