@@ -6,9 +6,10 @@ mod logical;
 mod model;
 mod nearest;
 mod normalize;
+pub mod normalized;
 mod ruby;
 mod settings;
 mod typed;
 
 pub use model::*;
-pub use settings::{Dialect, Edition, Settings};
+pub use settings::{Dialect, Edition, Limits, Settings};
