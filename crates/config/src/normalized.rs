@@ -5,6 +5,7 @@ mod entries;
 mod options;
 mod rules;
 
+use rustc_hash::FxHashMap;
 use serde_json::{Map, Value as Json, json};
 
 use crate::json::to_json;
@@ -22,10 +23,18 @@ pub fn builds(config: &Config) -> Vec<Json> {
 
 /// The `jobs` of GitLab's lint API for a static check, ordered by stage, then by definition.
 pub fn lint_jobs(config: &Config) -> Vec<Json> {
-    let index = |job: &Job| config.stage_index(&job.body.stage.value);
-    let mut jobs: Vec<&Job> = config.jobs.values().collect();
-    jobs.sort_by_key(|job| index(job));
-    jobs.into_iter().map(lint_job).collect()
+    let mut of_stage: FxHashMap<&str, Vec<Json>> = FxHashMap::default();
+    for job in config.jobs.values() {
+        let stage = &*job.body.stage.value;
+        of_stage.entry(stage).or_default().push(lint_job(job));
+    }
+    let stages = config.stages.iter();
+    // A stage written twice lists its jobs twice, as in GitLab.
+    stages
+        .filter_map(|stage| of_stage.get(&*stage.value))
+        .flatten()
+        .cloned()
+        .collect()
 }
 
 fn attributes(config: &Config, job: &Job) -> Json {

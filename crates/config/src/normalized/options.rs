@@ -55,7 +55,10 @@ pub(super) fn options(job: &Job) -> Json {
     put("start_in", raw("start_in"));
     put("trigger", keyword("trigger").map(trigger));
     put("bridge_needs", bridge_needs(job));
-    put("release", keyword("release").map(release));
+    put(
+        "release",
+        keyword("release").map(|node| Json::Object(compact(node))),
+    );
     put("publish", raw("publish"));
     put("pages", raw("pages"));
     Json::Object(all)
@@ -214,15 +217,4 @@ fn trigger(node: &Node) -> Json {
         Some(_) => Json::Object(compact(node)),
         None => json!({"project": to_json(&node.value)}),
     }
-}
-
-fn release(node: &Node) -> Json {
-    let mut release = compact(node);
-    if let Some(value) = release
-        .get_mut("milestones")
-        .filter(|value| !value.is_array())
-    {
-        *value = Json::Array(vec![value.take()]);
-    }
-    Json::Object(release)
 }
