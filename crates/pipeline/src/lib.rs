@@ -5,15 +5,21 @@
 //!
 //! The crate knows neither configuration files nor how anything runs.
 
+mod artifact_sources;
+mod cache_key;
 mod event;
 mod id;
 mod job;
 mod keyword;
 mod pipeline;
 mod reason;
+mod selection;
 mod spec;
+mod spec_builder;
 mod status;
+mod wire;
 
+pub use cache_key::{CleanCacheKey, clean_cache_key};
 pub use event::{CacheOutcome, Event, EventKind};
 pub use id::{Attempt, JobIdx, JobKey, PipelineId, StageIdx};
 pub use job::{
@@ -28,7 +34,10 @@ pub use pipeline::{
     AutoCancel, AutoCancelOnJobFailure, AutoCancelOnNewCommit, Pipeline, ProcessMode,
 };
 pub use reason::{FailureReason, Reason};
+pub use selection::UnknownJob;
 pub use spec::{
     ArtifactSpec, CacheSpec, DependencySpec, GitSpec, JobSpec, ShellKind, StepSpec, VariableSpec,
 };
+pub use spec_builder::{CacheSuffix, StartFacts, job_spec};
 pub use status::Status;
+pub use wire::{EVENT_VERSION, UnreadableEvent, event_from_json, event_to_json};
