@@ -13,6 +13,7 @@ mod merge;
 mod model;
 mod nearest;
 mod normalize;
+pub mod normalized;
 mod overridden;
 mod parsed;
 mod reference;
