@@ -10,6 +10,7 @@ mod keyword;
 mod load;
 mod logical;
 mod merge;
+mod merged_yaml;
 mod model;
 mod nearest;
 mod normalize;
@@ -26,6 +27,7 @@ mod variables;
 
 pub use include::IncludeRecord;
 pub use load::{Loaded, RootFile, load, load_with};
+pub use merged_yaml::merged_yaml;
 pub use model::*;
 pub use overridden::{KeyPath, Layer, Overridden};
 pub use parsed::ParsedFiles;

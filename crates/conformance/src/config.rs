@@ -1,7 +1,7 @@
 //! `config.jsonl`, `config_mut.jsonl`: loading and validating configurations.
 
 use serde_json::Value as Json;
-use tidegate_config::{Config, Loaded, RootFile, Settings, load, normalized};
+use tidegate_config::{Config, Loaded, RootFile, Settings, load, merged_yaml, normalized};
 use tidegate_expr::{Variable, VariableSource};
 use tidegate_scenario::{FixtureWorld, InputValue, Scenario, SettingVariable};
 use tidegate_source::Severity;
@@ -26,6 +26,9 @@ pub fn judge(case: &Json) -> Result<(), String> {
         texts(&case["warnings"]),
     )?;
     expect("valid", Some(loaded.is_valid()), case["valid"].as_bool())?;
+    if let (Some(merged), Some(theirs)) = (&loaded.merged, case["merged_yaml"].as_str()) {
+        expect("merged_yaml", merged_yaml(merged).as_deref(), Some(theirs))?;
+    }
     match &loaded.config {
         Some(config) => judge_valid(case, config),
         None => Ok(()),
@@ -147,4 +150,48 @@ fn texts(list: &Json) -> Vec<String> {
     items
         .filter_map(|item| item.as_str().map(str::to_owned))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case() -> Json {
+        serde_json::json!({
+            "yaml": "j: {script: x}", "valid": true, "errors": [], "warnings": [],
+            "stages": [".pre", "build", "test", "deploy", ".post"],
+            "jobs": [{
+                "name": "j", "stage": "test", "before_script": [], "script": ["x"],
+                "after_script": [], "tag_list": [], "only": {"refs": ["branches", "tags"]},
+                "except": null, "environment": null, "when": "on_success",
+                "allow_failure": false, "needs": null,
+            }],
+            "merged_yaml": "---\nj:\n  script: x\n",
+        })
+    }
+
+    #[test]
+    fn a_line_that_agrees_passes() {
+        assert_eq!(judge(&case()), Ok(()));
+    }
+
+    #[test]
+    fn every_field_of_a_line_is_compared() {
+        let changes = [
+            ("yaml", Json::from("j: {script: y}")),
+            ("valid", Json::from(false)),
+            ("errors", serde_json::json!(["x"])),
+            ("warnings", serde_json::json!(["x"])),
+            ("stages", serde_json::json!(["x"])),
+            ("jobs", serde_json::json!([])),
+            ("builds", serde_json::json!([])),
+            ("builds_sha", serde_json::json!([["j", "0000000000000000"]])),
+            ("merged_yaml", Json::from("---\n")),
+        ];
+        for (field, value) in changes {
+            let mut changed = case();
+            changed[field] = value;
+            assert!(judge(&changed).is_err(), "{field}");
+        }
+    }
 }
