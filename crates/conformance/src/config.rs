@@ -1,11 +1,12 @@
 //! `config.jsonl`, `config_mut.jsonl`: loading and validating configurations.
 
 use serde_json::Value as Json;
-use tidegate_config::{Loaded, RootFile, Settings, load};
+use tidegate_config::{Config, Loaded, RootFile, Settings, load, normalized};
 use tidegate_expr::{Variable, VariableSource};
 use tidegate_scenario::{FixtureWorld, InputValue, Scenario, SettingVariable};
 use tidegate_source::Severity;
 
+use crate::canonical::{canonical, short_hash};
 use crate::score::expect;
 
 /// Judges one line; where GitLab itself fails with an internal exception a decent error is right.
@@ -28,10 +29,36 @@ pub fn judge(case: &Json) -> Result<(), String> {
     match loaded.config {
         Some(config) if case["valid"] == Json::Bool(true) => {
             let stages = config.stages.iter().map(|stage| stage.value.to_string());
-            expect("stages", stages.collect(), texts(&case["stages"]))
+            expect("stages", stages.collect(), texts(&case["stages"]))?;
+            judge_jobs(&config, case)
         }
         _ => Ok(()),
     }
+}
+
+/// Holds the jobs of the lint API and the normalised attributes against GitLab's, where the line has them.
+fn judge_jobs(config: &Config, case: &Json) -> Result<(), String> {
+    if let Some(jobs) = case["jobs"].as_array() {
+        expect_items("jobs", &normalized::lint_jobs(config), jobs)?;
+    }
+    let builds = normalized::builds(config);
+    if let Some(wanted) = case["builds"].as_array() {
+        return expect_items("builds", &builds, wanted);
+    }
+    let Some(wanted) = case["builds_sha"].as_array() else {
+        return Ok(());
+    };
+    let hash = |build: &Json| Json::from(vec![build["name"].clone(), short_hash(build).into()]);
+    let hashes: Vec<Json> = builds.iter().map(hash).collect();
+    expect_items("builds_sha", &hashes, wanted)
+}
+
+fn expect_items(what: &str, ours: &[Json], theirs: &[Json]) -> Result<(), String> {
+    expect(&format!("number of {what}"), ours.len(), theirs.len())?;
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        expect(what, canonical(ours), canonical(theirs))?;
+    }
+    Ok(())
 }
 
 fn loaded(case: &Json) -> Result<Loaded, String> {
