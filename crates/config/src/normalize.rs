@@ -29,6 +29,7 @@ struct Generated {
 pub(crate) fn jobs(written: Vec<WrittenJob>) -> Result<IndexMap<Arc<str>, Job>, Diagnostic> {
     let instances = instances(&written);
     let mut jobs = IndexMap::with_capacity(written.len());
+    let mut unknown = matrix::Unknown::default();
     for mut job in written {
         for (at, needs) in std::mem::take(&mut job.rule_needs) {
             let rule = job.body.rules.as_mut().and_then(|rules| rules.get_mut(at));
@@ -38,11 +39,13 @@ pub(crate) fn jobs(written: Vec<WrittenJob>) -> Result<IndexMap<Arc<str>, Job>, 
             }
         }
         match instances.get(&job.name) {
-            Some(generated) => add_instances(&mut jobs, job, generated, &instances)?,
-            None => add_single(&mut jobs, job, &instances),
+            Some(generated) => {
+                add_instances(&mut jobs, job, generated, &instances, &mut unknown);
+            }
+            None => add_single(&mut jobs, job, &instances, &mut unknown),
         }
     }
-    Ok(jobs)
+    unknown.result().map(|()| jobs)
 }
 
 fn instances(written: &[WrittenJob]) -> Instances {
@@ -74,11 +77,20 @@ fn generate(base: &str, parallel: &Parallel) -> Vec<Generated> {
     }
 }
 
-fn add_single(jobs: &mut IndexMap<Arc<str>, Job>, job: WrittenJob, instances: &Instances) {
-    let needs = job
-        .needs
-        .as_ref()
-        .map(|needs| expand_needs(needs, instances));
+fn add_single(
+    jobs: &mut IndexMap<Arc<str>, Job>,
+    job: WrittenJob,
+    instances: &Instances,
+    unknown: &mut matrix::Unknown,
+) {
+    let needs = job.needs.as_ref().map(|needs| {
+        // Without any parallel job GitLab leaves everything as it is.
+        if instances.is_empty() {
+            return expand_needs(needs, instances);
+        }
+        let filled = matrix::fill(&job.name, needs, &[], &job.body.variables, unknown);
+        expand_needs(&filled, instances)
+    });
     let dependencies = job.dependencies.map(|names| expand_names(names, instances));
     let added = Job {
         name: job.name.clone(),
@@ -97,18 +109,16 @@ fn add_instances(
     job: WrittenJob,
     generated: &[Generated],
     instances: &Instances,
-) -> Result<(), Diagnostic> {
+    unknown: &mut matrix::Unknown,
+) {
     let total = u32::try_from(generated.len()).unwrap_or(u32::MAX);
     let body = Arc::new(job.body);
     for (index, instance) in (1..).zip(generated) {
-        let needs = match &job.needs {
-            Some(needs) if !instance.variables.is_empty() => {
-                let filled = matrix::fill(&job.name, needs, &instance.variables)?;
-                Some(expand_needs(&filled, instances))
-            }
-            Some(needs) => Some(expand_needs(needs, instances)),
-            None => None,
-        };
+        let needs = job.needs.as_ref().map(|needs| {
+            let values = &instance.variables;
+            let filled = matrix::fill(&job.name, needs, values, &body.variables, unknown);
+            expand_needs(&filled, instances)
+        });
         let dependencies = job.dependencies.clone();
         let added = Job {
             name: instance.name.clone(),
@@ -125,7 +135,6 @@ fn add_instances(
         };
         jobs.insert(instance.name.clone(), added);
     }
-    Ok(())
 }
 
 fn matrix_variable((key, value): &(Arc<str>, Arc<str>)) -> VariableDefinition {

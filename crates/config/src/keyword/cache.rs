@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_pipeline::{Cache, CacheKey, CachePolicy, CacheWhen, OnMiss, PushIf};
-use tidegate_yaml::{Map, Node, Value};
+use tidegate_yaml::{Map, Node};
 
 use crate::Spanned;
 use crate::typed::{
@@ -52,6 +52,9 @@ pub(crate) fn caches(
     let place = Place::below(parent, "cache");
     let mut caches = Vec::with_capacity(items.len());
     for item in items {
+        if item.is_null() {
+            continue;
+        }
         let cache = cache(cx, &place, item, faults);
         caches.extend(cache.map(|cache| Spanned::new(cache, item.span)));
     }

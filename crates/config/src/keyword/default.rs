@@ -207,10 +207,8 @@ pub(crate) fn default(
             let mut check = Check::new(&place, node, faults);
             let map = check.map(node);
             check.known_keys(node, &KEYS);
-            match map.filter(|_| check.passed()) {
-                Some(map) => map,
-                None => return Ok(Defaults::default()),
-            }
+            // Of a `default` that is not valid only the top-level keywords are left.
+            map.filter(|_| check.passed()).unwrap_or(&empty)
         }
         None => &empty,
     };

@@ -12,7 +12,7 @@ use super::rules_cache::cache_clause;
 use super::rules_files::{changes, exists};
 use super::variables::plain_variables;
 use crate::ruby::{Keys, inspect, to_s};
-use crate::typed::{Check, Context, Faults, Place, flatten, is_blank, specified};
+use crate::typed::{Check, Context, Faults, Place, flatten, specified};
 use crate::{AutoCancelSpec, Clause, IfClause, Rule, RuleWhen, Spanned, Text};
 
 /// Rules with their needs as written.
@@ -307,6 +307,7 @@ pub(crate) fn ends_with_bare_when(node: &Node) -> bool {
     let Some(map) = nodes.last().and_then(|node| node.as_map()) else {
         return false;
     };
-    let when = map.get("when").filter(|_| map.len() == 1);
-    when.is_some_and(|node| !is_blank(node) && node.as_str() != Some("never"))
+    let written = map.iter().filter(|(_, node)| !node.is_null()).count();
+    let when = specified(map, "when").filter(|_| written == 1);
+    when.is_some_and(|node| node.as_str() != Some("never"))
 }

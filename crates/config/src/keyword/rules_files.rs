@@ -33,7 +33,6 @@ pub(crate) fn changes(
         return None;
     };
     let mut check = Check::new(&place, node, faults);
-    check.present("config", Some(node));
     let newer = cx.is_at_least(REGEXP);
     let known: &[&str] = if newer {
         &["paths", "compare_to", "regexp"]

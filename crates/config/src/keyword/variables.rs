@@ -152,7 +152,8 @@ fn options(check: &mut Check<'_>, map: &Map, found: &mut VariableDefinition) {
     check.ensure(options.is_some(), node.span, text);
     let options = values(options.unwrap_or_default());
     let value = map.get("value").map_or(Span::NONE, |node| node.span);
-    let listed = options.is_empty() || options.contains(&found.value) && map.contains("value");
+    let none = node.as_seq().is_none_or(<[Node]>::is_empty);
+    let listed = none || options.contains(&found.value) && map.contains("value");
     check.ensure(listed, value, "config value must be present in options");
     found.options = options;
 }

@@ -59,6 +59,13 @@ const JOB_KEYS: [&str; 24] = [
     "interruptible",
     "environment",
 ];
+const EXCLUSIVE: [[&str; 2]; 5] = [
+    ["script", "trigger"],
+    ["run", "trigger"],
+    ["script", "run"],
+    ["before_script", "run"],
+    ["after_script", "run"],
+];
 const ENTERPRISE_KEYS: [&str; 3] = ["secrets", "identity", "dast_configuration"];
 const WHENS: [&str; 5] = ["on_success", "on_failure", "always", "manual", "delayed"];
 const WHENS_TEXT: &str = "should be one of: on_success, on_failure, always, manual, delayed";
@@ -141,6 +148,9 @@ fn own_fields(
 ) -> OwnFields {
     first_checks(check, key, map, node);
     let resource_group = shared_checks(check, map);
+    for pair in EXCLUSIVE {
+        check.exclusive_keys(map, pair);
+    }
     if cx.is_enterprise() {
         let mut known = JOB_KEYS.to_vec();
         known.extend(KEYS);
