@@ -147,3 +147,46 @@ fn check_hidden(jobs: &Place<'_>, key: &Key, node: &Node, faults: &mut Faults) {
         Check::new(&place, node, faults).fault("config can't be blank");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn entries_that_are_no_jobs_hide_the_faults_of_jobs() {
+        check(
+            "foo: [bar]\na: {script: x}",
+            &["jobs foo config should implement the script:, run:, or trigger: keyword"],
+        );
+        check(
+            "foo:\na: {script: x}",
+            &["jobs foo config should implement the script:, run:, or trigger: keyword"],
+        );
+        check("'nil': {script: x}", &[]);
+        check(
+            ".a: {script: x}",
+            &["jobs config should contain at least one visible job"],
+        );
+        check(".a: {}\nb: {script: x}", &["jobs:.a config can't be blank"]);
+        check(
+            "My Job Name: {stage: test}\nb: {script: x}",
+            &["jobs my_job_name config should implement the script:, run:, or trigger: keyword"],
+        );
+        check(
+            "a: {script: 1, foo: 2, when: bar}\nb: {stage: zz}",
+            &["jobs b config should implement the script:, run:, or trigger: keyword"],
+        );
+        check(
+            "image: 1\n.a: {script: x}",
+            &[
+                "image config should be a hash or a string",
+                "image name should be a string",
+                "image name can't be blank",
+                "image config should be a hash or a string",
+                "image name should be a string",
+                "image name can't be blank",
+                "jobs config should contain at least one visible job",
+            ],
+        );
+    }
+}
