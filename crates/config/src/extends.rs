@@ -487,7 +487,7 @@ mod tests {
                 .filter_map(|(key, _)| key.as_str())
                 .map(|name| naive(&root, name, &[]).map(|entry| text_of(&entry)))
                 .collect();
-            let ours = resolved(root.clone(), None).map_err(|problem| problem.message);
+            let ours = resolved(root, None).map_err(|problem| problem.message);
             let ours = ours.map(|root| {
                 let entries = root.iter().filter_map(|(_, node)| node.as_map());
                 entries.map(text_of).collect::<Vec<_>>()
