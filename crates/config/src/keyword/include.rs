@@ -46,7 +46,7 @@ pub(crate) fn include(
         return;
     }
     let place = place.child("include");
-    for item in items {
+    for item in items.iter().filter(|item| !item.is_null()) {
         entry(cx, &place, item, faults);
     }
 }
