@@ -75,7 +75,10 @@ pub(crate) fn jobs(
         return Vec::new();
     }
     let mut found = Vec::with_capacity(root.len());
-    for (key, node) in root {
+    // GitLab comes to names that are no texts last (measured; no such job is valid).
+    let is_text = |entry: &&(Key, Node)| entry.0.as_str().is_some();
+    let ordered = root.iter().filter(is_text);
+    for (key, node) in ordered.chain(root.iter().filter(|entry| !is_text(entry))) {
         match classify(key, node) {
             Class::Hidden => check_hidden(&place, key, node, faults),
             Class::Job => found.extend(job(cx, &place, key, node, around, faults)),
