@@ -1,5 +1,6 @@
 //! What a job asks of whoever keeps caches and artifacts.
 
+use std::path::Path;
 use std::time::Instant;
 
 use tidegate_pipeline::{ArtifactSpec, CacheSpec, DependencySpec, FailureReason};
@@ -50,6 +51,8 @@ pub trait Storage: Send {
 pub struct StorageContext<'a> {
     /// Variables at this moment, those that scripts wrote to `GITLAB_ENV` included.
     pub variables: &'a JobVariables,
+    /// The work tree as this process reaches it: below `/proc/<supervisor>/root` where the job has a mount namespace.
+    pub project_dir: &'a Path,
     /// The job succeeded so far.
     pub succeeded: bool,
     /// When the job's time is over.

@@ -125,6 +125,11 @@ impl Supervisor {
         }
     }
 
+    /// Process id, for a look into its mount namespace by way of `/proc`.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Runs one stage to its end and hands all its output to `output`.
     pub(crate) fn run(
         &mut self,
