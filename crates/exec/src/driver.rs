@@ -1,6 +1,7 @@
 //! Drives one job through its stages, in the thread of that job.
 //!
-//! Order, and what runs after what failed: reference `runner.md` §2.1. Timeouts and cancellation: §2.7, §7.3.
+//! Order, and what runs after what failed: reference `runner.md` §2.1. Timeouts and cancellation:
+//! §2.7, §7.3.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -535,7 +536,8 @@ impl Driver {
         })
     }
 
-    /// Variables with those a script appended to `GITLAB_ENV`; lines that are no assignment are no variables.
+    /// Variables with those a script appended to `GITLAB_ENV`; lines that are no assignment are no
+    /// variables.
     fn variables_with_env_file(&self) -> JobVariables {
         let mut variables = self.variables.clone();
         let text = std::fs::read_to_string(self.reachable(self.scripts().env_file().as_ref()))

@@ -19,7 +19,8 @@ use crate::cancel::{CancelReason, Canceller};
 
 /// Stands before the words of a mount plan.
 pub(super) const PLAN_FOLLOWS: &str = "--";
-/// How long output is read after everything of a stage is gone; who still holds the pipe then is not of the job's tree.
+/// How long output is read after everything of a stage is gone; who still holds the pipe then is
+/// not of the job's tree.
 const DRAIN: Duration = Duration::from_millis(500);
 /// One read; the pipe is made as large.
 const BLOCK: usize = 256 * 1024;
