@@ -26,6 +26,7 @@ mod variables;
 pub use include::IncludeRecord;
 pub use load::{Loaded, RootFile, load, load_with};
 pub use model::*;
+pub use nearest::nearest;
 pub use overridden::{KeyPath, Layer, Overridden};
 pub use parsed::ParsedFiles;
 pub use settings::{Dialect, Edition, Limits, Settings};
