@@ -1,1 +1,5 @@
-//! Pure renderers of diagnostics, decisions, plans, graphs and events.
+//! Pure renderers, one file a view: values in, text out. How a value came about is none of their business.
+
+mod diagnostic;
+
+pub use diagnostic::{Style, diagnostics};

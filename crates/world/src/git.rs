@@ -1,0 +1,71 @@
+//! Runs git, the only way this crate learns anything about a repository.
+//!
+//! A git process costs about 1.5 ms, so callers ask for much at once and only when they must.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use thiserror::Error;
+
+/// Git did not answer.
+#[derive(Debug, Error)]
+pub enum GitError {
+    /// There is no git, or it cannot be started.
+    #[error("start git: {0}")]
+    Start(#[source] std::io::Error),
+    /// Git refused.
+    #[error("run `git {command}`: {message}")]
+    Refused {
+        /// What was asked.
+        command: String,
+        /// What git said, without the final line break.
+        message: String,
+    },
+}
+
+/// Runs git in `dir` and returns its standard output.
+pub(crate) fn git<A: AsRef<OsStr>>(dir: &Path, args: &[A]) -> Result<Vec<u8>, GitError> {
+    let output = command(dir).args(args).output().map_err(GitError::Start)?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let words: Vec<_> = args
+        .iter()
+        .map(|arg| arg.as_ref().to_string_lossy())
+        .collect();
+    let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(GitError::Refused {
+        command: words.join(" "),
+        message,
+    })
+}
+
+/// Runs git in `dir`; `None` where git refuses, for questions whose answer may well be no.
+pub(crate) fn try_git<A: AsRef<OsStr>>(dir: &Path, args: &[A]) -> Option<Vec<u8>> {
+    git(dir, args).ok()
+}
+
+/// The parts of a NUL-separated answer, without the empty last one; bytes that are not UTF-8 are replaced.
+pub(crate) fn fields(answer: &[u8]) -> Vec<String> {
+    let answer = answer.strip_suffix(b"\0").unwrap_or(answer);
+    if answer.is_empty() {
+        return Vec::new();
+    }
+    answer
+        .split(|byte| *byte == 0)
+        .map(|part| String::from_utf8_lossy(part).into_owned())
+        .collect()
+}
+
+fn command(dir: &Path) -> Command {
+    let mut command = Command::new("git");
+    command
+        .arg("--no-optional-locks")
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        // Messages are shown to people as they are; their language must not depend on the machine where tests compare them.
+        .env("LC_ALL", "C")
+        .env("GIT_TERMINAL_PROMPT", "0");
+    command
+}

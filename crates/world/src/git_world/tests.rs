@@ -1,0 +1,195 @@
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::*;
+use crate::local::local_scenario;
+
+struct Repository(tempfile::TempDir);
+
+impl Repository {
+    fn new() -> Repository {
+        let repository = Repository(tempfile::tempdir().expect("a temporary directory"));
+        repository.git(&["init", "--quiet", "--initial-branch", "main"]);
+        repository.write(".gitlab-ci.yml", "job: {script: x}\n");
+        repository.commit("first\n\nbody");
+        repository
+    }
+
+    fn root(&self) -> PathBuf {
+        self.0.path().canonicalize().expect("it exists")
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let full = self.0.path().join(path);
+        std::fs::create_dir_all(full.parent().expect("below the root")).expect("writable");
+        std::fs::write(full, text).expect("writable");
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com"])
+            .args(args);
+        let output = git
+            .current_dir(self.0.path())
+            .output()
+            .expect("git is here");
+        assert!(output.status.success(), "git {args:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    fn commit(&self, message: &str) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", message]);
+    }
+
+    fn checkout(&self) -> Checkout {
+        Checkout::find(&self.root(), ".gitlab-ci.yml").expect("it has a configuration")
+    }
+}
+
+fn known<T>(answer: Answer<T>) -> T {
+    match answer {
+        Ok(Fact::Known(value)) => value,
+        Ok(Fact::Unknown(why)) => panic!("unknown: {why}"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn listed(paths: &PathList) -> Vec<&str> {
+    paths.as_slice().iter().map(|path| &**path).collect()
+}
+
+#[test]
+fn a_push_of_the_work_tree_knows_branch_commit_and_author() {
+    let repository = Repository::new();
+    let scenario = local_scenario(&repository.checkout(), None);
+    assert_eq!(scenario.branch(), Some("main"));
+    assert_eq!(scenario.commit.sha, repository.git(&["rev-parse", "HEAD"]));
+    assert_eq!(scenario.commit.author, "Ada <ada@example.com>");
+    assert_eq!(scenario.commit.message, "first\n\nbody\n");
+    assert!(scenario.new_branch, "a branch without upstream is new");
+}
+
+#[test]
+fn the_upstream_is_what_came_before() {
+    let repository = Repository::new();
+    let first = repository.git(&["rev-parse", "HEAD"]);
+    repository.git(&["branch", "base"]);
+    repository.git(&["branch", "--quiet", "--set-upstream-to", "base"]);
+    repository.write("new", "1");
+    repository.commit("second");
+    repository.write("dirty", "1");
+    let checkout = repository.checkout();
+    let scenario = local_scenario(&checkout, None);
+    assert_eq!(scenario.commit.before_sha.as_ref(), Some(&first));
+    let query = ChangedPaths {
+        base: first,
+        comparison: Comparison::Direct,
+    };
+    let world = GitWorld::new(&checkout, Subject::WorkTree, &NoCaches);
+    assert_eq!(
+        listed(&known(world.changed_paths(&query))),
+        ["dirty", "new"]
+    );
+    let world = GitWorld::new(&checkout, Subject::Commit, &NoCaches);
+    assert_eq!(listed(&known(world.changed_paths(&query))), ["new"]);
+}
+
+#[test]
+fn the_tree_is_what_the_jobs_see() {
+    let repository = Repository::new();
+    repository.write(".gitignore", "*.log\n");
+    repository.write("gone", "1");
+    repository.write("sub/kept", "1");
+    repository.commit("second");
+    std::fs::remove_file(repository.root().join("gone")).expect("it was there");
+    repository.write("a.log", "1");
+    repository.write("new", "1");
+    let checkout = repository.checkout();
+    let world = GitWorld::new(&checkout, Subject::WorkTree, &NoCaches);
+    let tree = known(world.tree(&Place::Here));
+    assert_eq!(
+        listed(&tree),
+        [".gitignore", ".gitlab-ci.yml", "new", "sub/kept"]
+    );
+    let world = GitWorld::new(&checkout, Subject::Commit, &NoCaches);
+    let tree = known(world.tree(&Place::Here));
+    assert_eq!(
+        listed(&tree),
+        [".gitignore", ".gitlab-ci.yml", "gone", "sub/kept"]
+    );
+}
+
+#[test]
+fn blob_ids_are_those_git_gives() {
+    let repository = Repository::new();
+    repository.write("lock", "content\n");
+    let checkout = repository.checkout();
+    let world = GitWorld::new(&checkout, Subject::WorkTree, &NoCaches);
+    let ids = known(world.blob_ids(&["lock".to_owned(), "absent".to_owned()]));
+    assert_eq!(ids, [Some(repository.git(&["hash-object", "lock"])), None]);
+}
+
+#[test]
+fn no_path_leads_out_of_the_project() {
+    let repository = Repository::new();
+    std::os::unix::fs::symlink("/etc/hostname", repository.root().join("link")).expect("writable");
+    let checkout = repository.checkout();
+    let world = GitWorld::new(&checkout, Subject::WorkTree, &NoCaches);
+    for path in ["../x", "/etc/hostname", "link", "a/../../x", ""] {
+        assert_eq!(known(world.file(&Place::Here, path)), None, "{path}");
+    }
+}
+
+#[test]
+fn a_project_below_the_top_of_the_repository_sees_its_own_paths() {
+    let repository = Repository::new();
+    repository.write("sub/.gitlab-ci.yml", "job: {script: x}\n");
+    repository.write("sub/file", "1");
+    let checkout =
+        Checkout::find(&repository.root().join("sub"), ".gitlab-ci.yml").expect("it has one");
+    let world = GitWorld::new(&checkout, Subject::WorkTree, &NoCaches);
+    assert_eq!(
+        listed(&known(world.tree(&Place::Here))),
+        [".gitlab-ci.yml", "file"]
+    );
+    let base = ChangedPaths {
+        base: "HEAD".to_owned(),
+        comparison: Comparison::Direct,
+    };
+    assert_eq!(
+        listed(&known(world.changed_paths(&base))),
+        [".gitlab-ci.yml", "file"]
+    );
+}
+
+#[test]
+fn a_directory_without_git_works() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(dir.path().join(".gitlab-ci.yml"), "x").expect("writable");
+    let root = dir.path().canonicalize().expect("it exists");
+    let checkout = Checkout::find(&root, ".gitlab-ci.yml").expect("it has a configuration");
+    assert_eq!(checkout.head, None);
+    let scenario = local_scenario(&checkout, None);
+    assert_eq!(
+        (scenario.branch(), scenario.new_branch),
+        (Some("main"), true)
+    );
+    let world = GitWorld::new(&checkout, Subject::WorkTree, &NoCaches);
+    assert_eq!(listed(&known(world.tree(&Place::Here))), [".gitlab-ci.yml"]);
+}
+
+#[test]
+fn a_repository_without_commits_works() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut git = Command::new("git");
+    git.args(["init", "--quiet", "--initial-branch", "trunk"])
+        .current_dir(dir.path());
+    assert!(git.status().expect("git is here").success());
+    std::fs::write(dir.path().join(".gitlab-ci.yml"), "x").expect("writable");
+    let root = dir.path().canonicalize().expect("it exists");
+    let checkout = Checkout::find(&root, ".gitlab-ci.yml").expect("it has a configuration");
+    let scenario = local_scenario(&checkout, None);
+    assert_eq!(scenario.branch(), Some("trunk"));
+    assert_eq!(scenario.commit.sha, "");
+}
