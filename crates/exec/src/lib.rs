@@ -1,1 +1,31 @@
 //! Runs one job: script generation, process trees, log stream and masking.
+//!
+//! [`ShellExecutor::start`] takes a [`JobRun`] (a [`JobSpec`](tidegate_pipeline::JobSpec) and a prepared work directory) and
+//! gives a [`Running`] job; its log goes to a [`TraceSink`], its caches and artifacts through a [`Storage`], its end is an
+//! [`Outcome`]. Every job has a small supervisor process: the hosting binary calls [`supervisor_main`] when it is started
+//! with the private word of its [`SupervisorCommand`].
+//!
+//! The crate knows nothing of planning, of stores or of terminals, and handles no signals of the engine.
+
+mod cancel;
+mod driver;
+mod duration;
+mod environment;
+mod feature;
+mod job;
+pub mod script;
+mod settings;
+mod storage;
+mod supervisor;
+pub mod trace;
+mod variables;
+
+pub use cancel::{CancelReason, Canceller};
+pub use environment::Environment;
+pub use feature::Features;
+pub use job::{JobRun, Outcome, Running, ShellExecutor};
+pub use storage::{Storage, StorageContext, StorageFailure};
+pub use supervisor::main as supervisor_main;
+pub use supervisor::owner::SupervisorCommand;
+pub use trace::{Stream, Trace, TraceOptions, TraceSink, TraceWriter};
+pub use variables::{JobVariable, JobVariables, RunnerFacts};

@@ -254,6 +254,28 @@ pub struct Environment {
 }
 
 impl Job {
+    /// A job in the first stage that runs no command and waits for everything earlier; what builders and tests start from.
+    pub fn named(name: impl Into<Arc<str>>) -> Job {
+        Job {
+            name: name.into(),
+            stage: StageIdx(0),
+            when: When::OnSuccess,
+            start_in: None,
+            allow_failure: AllowFailure::default(),
+            needs: None,
+            dependencies: None,
+            presence: Presence::Included,
+            retry: Retry::default(),
+            interruptible: None,
+            resource_group: None,
+            environment: None,
+            recheck_caches: Vec::new(),
+            variables: Variables::default(),
+            tags: Vec::new(),
+            action: Action::Build(Arc::new(Build::default())),
+        }
+    }
+
     /// The build, where the job runs scripts.
     pub fn build(&self) -> Option<&Build> {
         match &self.action {

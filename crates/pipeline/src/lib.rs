@@ -5,13 +5,16 @@
 //!
 //! The crate knows neither configuration files nor how anything runs.
 
+mod artifact_sources;
 mod event;
 mod id;
 mod job;
 mod keyword;
 mod pipeline;
 mod reason;
+mod selection;
 mod spec;
+mod spec_builder;
 mod status;
 
 pub use event::{CacheOutcome, Event, EventKind};
@@ -28,7 +31,9 @@ pub use pipeline::{
     AutoCancel, AutoCancelOnJobFailure, AutoCancelOnNewCommit, Pipeline, ProcessMode,
 };
 pub use reason::{FailureReason, Reason};
+pub use selection::UnknownJob;
 pub use spec::{
     ArtifactSpec, CacheSpec, DependencySpec, GitSpec, JobSpec, ShellKind, StepSpec, VariableSpec,
 };
+pub use spec_builder::{CacheSuffix, StartFacts, job_spec};
 pub use status::Status;

@@ -169,7 +169,7 @@ pub enum Reason {
         /// Why that one failed.
         reason: FailureReason,
     },
-    /// A person started or retried it.
+    /// A person started, retried or canceled it.
     ByUser,
     /// Its delay is over.
     DelayOver,
@@ -185,6 +185,8 @@ pub enum Reason {
         /// The job whose failure did it; `None`: a newer commit.
         because: Option<JobIdx>,
     },
+    /// The pipeline that triggered this one was canceled.
+    UpstreamCanceled,
     /// Something that made it skip was played again.
     Reset,
     /// The triggered pipeline came to this status.

@@ -9,9 +9,11 @@
 mod checkout;
 mod git;
 mod git_world;
+mod job_repository;
 mod local;
 
 pub use checkout::{Checkout, CheckoutError, Head};
 pub use git::GitError;
 pub use git_world::{CacheProbe, GitWorld, NoCaches, Subject};
+pub use job_repository::{JobRepositoryError, job_repository};
 pub use local::local_scenario;

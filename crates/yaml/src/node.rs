@@ -1,8 +1,9 @@
 //! The tree: typed values, each with the place it was written.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxHashMap, FxHasher};
 use tidegate_source::Span;
 
 /// A value with the place it was written. Cloning is cheap: containers and texts are shared.
@@ -35,7 +36,7 @@ pub enum Value {
     Seq(Arc<Vec<Node>>),
     /// A mapping.
     Map(Arc<Map>),
-    /// A `!reference` tag with the value it stood before.
+    /// A `!reference` tag with the value it stood before. A scalar there is always a text, whatever it looks like.
     Reference(Arc<Node>),
 }
 
@@ -67,8 +68,27 @@ impl Key {
 #[derive(Clone, Default, Debug)]
 pub struct Map {
     entries: Vec<(Key, Node)>,
-    /// Positions of text keys; only kept for maps too large to scan.
-    index: Option<Arc<std::collections::HashMap<Arc<str>, usize, FxBuildHasher>>>,
+    /// Positions of the keys; only kept for maps too large to scan.
+    index: Option<Arc<Index>>,
+}
+
+/// Where the keys of a large map stand.
+#[derive(Clone, Default, Debug)]
+struct Index {
+    texts: FxHashMap<Arc<str>, usize>,
+    /// By [`Value::key_hash`]; several positions where hashes agree.
+    others: FxHashMap<u64, Vec<usize>>,
+}
+
+impl Index {
+    fn insert(&mut self, key: &Value, at: usize) {
+        match key {
+            Value::Str(text) => {
+                self.texts.insert(text.clone(), at);
+            }
+            other => self.others.entry(other.key_hash()).or_default().push(at),
+        }
+    }
 }
 
 /// Maps up to this size are scanned, which is faster than hashing for the sizes jobs have.
@@ -101,24 +121,25 @@ impl Map {
 
     /// Sets `key`: an equal key keeps its place and gets the new value and the new key's span.
     pub fn insert(&mut self, key: Key, node: Node) {
-        let at = match &key.value {
-            Value::Str(text) => self.position(text),
-            other => self
-                .entries
-                .iter()
-                .position(|(known, _)| known.value.eql(other)),
-        };
-        if let Some(at) = at {
-            self.entries[at] = (key, node);
-            return;
+        self.set(key, node);
+    }
+
+    /// Like [`Map::insert`]; returns the entry's place and what it held before.
+    pub(crate) fn set(&mut self, key: Key, node: Node) -> (usize, Option<(Key, Node)>) {
+        if let Some(at) = self.position_of(&key.value)
+            && let Some(entry) = self.entries.get_mut(at)
+        {
+            return (at, Some(std::mem::replace(entry, (key, node))));
         }
-        if let (Some(index), Value::Str(text)) = (&mut self.index, &key.value) {
-            Arc::make_mut(index).insert(text.clone(), self.entries.len());
+        let at = self.entries.len();
+        if let Some(index) = &mut self.index {
+            Arc::make_mut(index).insert(&key.value, at);
         }
         self.entries.push((key, node));
         if self.index.is_none() && self.entries.len() > SCANNED {
             self.reindex();
         }
+        (at, None)
     }
 
     /// Removes the text key `key` and returns what it held.
@@ -151,9 +172,19 @@ impl Map {
         self.entries.is_empty()
     }
 
+    fn eql(&self, other: &Map) -> bool {
+        self.len() == other.len()
+            && self.iter().all(|(key, node)| {
+                other
+                    .position_of(&key.value)
+                    .and_then(|at| other.entries.get(at))
+                    .is_some_and(|(_, found)| found.value.eql(&node.value))
+            })
+    }
+
     fn position(&self, key: &str) -> Option<usize> {
         match &self.index {
-            Some(index) => index.get(key).copied(),
+            Some(index) => index.texts.get(key).copied(),
             None => self
                 .entries
                 .iter()
@@ -161,16 +192,30 @@ impl Map {
         }
     }
 
+    fn position_of(&self, key: &Value) -> Option<usize> {
+        if let Value::Str(text) = key {
+            return self.position(text);
+        }
+        let is_key = |at: &usize| {
+            self.entries
+                .get(*at)
+                .is_some_and(|(known, _)| known.value.eql(key))
+        };
+        match &self.index {
+            Some(index) => {
+                let candidates = index.others.get(&key.key_hash())?;
+                candidates.iter().copied().find(|at| is_key(at))
+            }
+            None => (0..self.entries.len()).find(|at| is_key(at)),
+        }
+    }
+
     fn reindex(&mut self) {
-        let texts = self
-            .entries
-            .iter()
-            .enumerate()
-            .filter_map(|(at, (key, _))| match &key.value {
-                Value::Str(text) => Some((text.clone(), at)),
-                _ => None,
-            });
-        self.index = Some(Arc::new(texts.collect()));
+        let mut index = Index::default();
+        for (at, (key, _)) in self.entries.iter().enumerate() {
+            index.insert(&key.value, at);
+        }
+        self.index = Some(Arc::new(index));
     }
 }
 
@@ -231,18 +276,44 @@ impl Value {
             (Value::Float(a), Value::Float(b)) => a == b,
             (Value::Str(a), Value::Str(b)) | (Value::Symbol(a), Value::Symbol(b)) => a == b,
             (Value::Seq(a), Value::Seq(b)) => {
-                a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.value.eql(&b.value))
+                Arc::ptr_eq(a, b)
+                    || a.len() == b.len()
+                        && a.iter().zip(b.iter()).all(|(a, b)| a.value.eql(&b.value))
             }
-            (Value::Map(a), Value::Map(b)) => {
-                a.len() == b.len()
-                    && a.iter().all(|(key, node)| {
-                        b.iter()
-                            .any(|(k, n)| k.value.eql(&key.value) && n.value.eql(&node.value))
-                    })
-            }
+            (Value::Map(a), Value::Map(b)) => Arc::ptr_eq(a, b) || a.eql(b),
             (Value::Reference(a), Value::Reference(b)) => a.value.eql(&b.value),
             _ => false,
         }
+    }
+
+    /// A hash that is the same for values that are [`Value::eql`].
+    fn key_hash(&self) -> u64 {
+        let mut hasher = FxHasher::default();
+        std::mem::discriminant(self).hash(&mut hasher);
+        match self {
+            Value::Null => {}
+            Value::Bool(value) => value.hash(&mut hasher),
+            Value::Int(value) => value.hash(&mut hasher),
+            // Adding zero makes -0.0 and 0.0 alike, which are equal.
+            Value::Float(value) => (value + 0.0).to_bits().hash(&mut hasher),
+            Value::BigInt(text) | Value::Str(text) | Value::Symbol(text) => text.hash(&mut hasher),
+            Value::Seq(items) => {
+                for item in items.iter() {
+                    item.value.key_hash().hash(&mut hasher);
+                }
+            }
+            Value::Map(map) => {
+                let sum = map.iter().fold(0_u64, |sum, (key, node)| {
+                    let entry = (key.value.key_hash(), node.value.key_hash());
+                    let mut hasher = FxHasher::default();
+                    entry.hash(&mut hasher);
+                    sum.wrapping_add(hasher.finish())
+                });
+                sum.hash(&mut hasher);
+            }
+            Value::Reference(inner) => inner.value.key_hash().hash(&mut hasher),
+        }
+        hasher.finish()
     }
 }
 

@@ -1,0 +1,150 @@
+//! One try of one job: what it needs, how it ended, and the handle on it while it runs.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tidegate_expr::Pattern;
+use tidegate_pipeline::{FailureReason, JobSpec, Status};
+
+use crate::cancel::Canceller;
+use crate::driver::Driver;
+use crate::environment::Environment;
+use crate::storage::Storage;
+use crate::supervisor::owner::SupervisorCommand;
+use crate::trace::{TraceOptions, TraceSink};
+use crate::variables::RunnerFacts;
+
+/// Everything a job needs to run under the shell executor.
+pub struct JobRun {
+    /// The job.
+    pub spec: Arc<JobSpec>,
+    /// The work tree, as the job sees it.
+    pub project_dir: PathBuf,
+    /// Where work trees are; the scripts' first directory. It exists.
+    pub builds_dir: PathBuf,
+    /// Private directory beside the work tree; made before the first script and removed with the last process.
+    pub temp_dir: PathBuf,
+    /// Mount plan, handed to the `enter` of [`supervisor_main`](crate::supervisor_main); `None`: no namespace.
+    pub enter: Option<Vec<OsString>>,
+    /// Environment of the shells.
+    pub environment: Environment,
+    /// What the job is told about its runner.
+    pub runner: RunnerFacts,
+    /// How its log looks.
+    pub trace: TraceOptions,
+    /// Where its log goes.
+    pub sink: Box<dyn TraceSink>,
+    /// Its caches and artifacts.
+    pub storage: Box<dyn Storage>,
+    /// Pattern of its coverage.
+    pub coverage: Option<Pattern>,
+    /// What processes get between TERM and KILL when they are asked to end; ten minutes at GitLab.
+    pub grace: Duration,
+}
+
+impl std::fmt::Debug for JobRun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JobRun")
+            .field("name", &self.spec.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a job ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    /// `success`, `failed` or `canceled`.
+    pub status: Status,
+    /// Exit code of the shell that failed the job; `None` where none did, or a signal ended it.
+    pub exit_code: Option<i32>,
+    /// Why it failed; `None` unless it failed.
+    pub failure_reason: Option<FailureReason>,
+    /// What stands after `Job failed: ` in its log.
+    pub message: Option<String>,
+    /// From its first to its last line of log.
+    pub duration: Duration,
+    /// Coverage found in its log.
+    pub coverage: Option<String>,
+    /// A process outside its tree kept its output open after a stage.
+    pub leaky: bool,
+    /// Processes that were ended because they outlived the shell of their stage.
+    pub leftovers: u32,
+}
+
+/// Runs jobs with the shell of this machine.
+#[derive(Clone, Debug)]
+pub struct ShellExecutor {
+    supervisor: SupervisorCommand,
+}
+
+impl ShellExecutor {
+    /// An executor whose supervisors are started with this command.
+    pub fn new(supervisor: SupervisorCommand) -> Self {
+        Self { supervisor }
+    }
+
+    /// An executor whose supervisors are the running binary, called with `word`.
+    pub fn of_this_binary(word: &str) -> io::Result<Self> {
+        let program = std::env::current_exe()?;
+        Ok(Self::new(SupervisorCommand {
+            program,
+            word: word.into(),
+        }))
+    }
+
+    /// Starts a job in a thread of its own.
+    ///
+    /// What goes wrong with the job is in its [`Outcome`] and its log; an error means that no job was started.
+    pub fn start(&self, run: JobRun) -> io::Result<Running> {
+        let canceller = Canceller::new()?;
+        let driver = Driver::new(run, self.supervisor.clone(), canceller.clone())?;
+        let started = Instant::now();
+        let thread = std::thread::Builder::new()
+            .name("job".to_owned())
+            .spawn(move || driver.drive())?;
+        Ok(Running {
+            canceller,
+            thread,
+            started,
+        })
+    }
+}
+
+/// A job that runs. Dropping the handle leaves it running.
+#[derive(Debug)]
+pub struct Running {
+    canceller: Canceller,
+    thread: JoinHandle<Outcome>,
+    started: Instant,
+}
+
+impl Running {
+    /// What ends the job before its time; may be kept and sent anywhere.
+    pub fn canceller(&self) -> Canceller {
+        self.canceller.clone()
+    }
+
+    /// Returns whether [`Running::wait`] would return at once.
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Waits for the end of the job.
+    pub fn wait(self) -> Outcome {
+        let started = self.started;
+        self.thread.join().unwrap_or_else(|_| Outcome {
+            status: Status::Failed,
+            exit_code: None,
+            failure_reason: Some(FailureReason::RunnerSystemFailure),
+            message: Some("the thread of the job panicked".to_owned()),
+            duration: started.elapsed(),
+            coverage: None,
+            leaky: false,
+            leftovers: 0,
+        })
+    }
+}

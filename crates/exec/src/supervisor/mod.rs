@@ -1,0 +1,269 @@
+//! One small process per job: leads a session, reaps every orphan of the job, dies with its owner.
+//!
+//! The engine starts its own binary again with a private word; that binary calls [`main`], which enters the job's mount
+//! namespace and then runs one stage at a time. Why a process and not a thread: orphans of several jobs in one engine cannot
+//! be told apart, and an engine that is killed could not clean up. Measurements: three of six processes survive a group
+//! kill, none survives this.
+//!
+//! The owner is watched by the end of file of the socket on standard input, which also tells of `kill -9`.
+
+mod descendants;
+pub(crate) mod owner;
+pub(crate) mod protocol;
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitStatus};
+
+use protocol::{Answer, Order, ShellEnd};
+
+/// What background processes of a stage that ended get between TERM and KILL.
+const LEFTOVER_GRACE: Duration = Duration::from_millis(500);
+/// The same when the owner is gone: everything is over within two seconds.
+const ORPHAN_GRACE: Duration = Duration::from_millis(300);
+/// How often adopted children are collected while a stage runs.
+const REAP_EVERY: Duration = Duration::from_millis(500);
+
+/// Runs as the supervisor of one job until the owner closes the socket on standard input.
+///
+/// `args` are those after the private word. `enter` puts this process into the job's mount namespace; it gets the opaque
+/// words of the mount plan, is called at most once and before any thread exists.
+pub fn main(
+    args: impl IntoIterator<Item = OsString>,
+    enter: fn(&[OsString]) -> io::Result<()>,
+) -> ExitCode {
+    let Ok(socket) = io::stdin().as_fd().try_clone_to_owned() else {
+        return ExitCode::FAILURE;
+    };
+    let job = match prepare(args, enter) {
+        Ok(job) => job,
+        Err(why) => {
+            // The owner may be gone; then there is nobody to tell.
+            let _ = Answer::Failed(why).send(socket.as_fd());
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = job.serve(socket.as_fd());
+    descendants::end_all(ORPHAN_GRACE, |_, _| {});
+    // Best effort: the job may have taken the permission to remove what it made.
+    let _ = std::fs::remove_dir_all(&job.temp_dir);
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+struct Job {
+    shell: OsString,
+    work_dir: PathBuf,
+    temp_dir: PathBuf,
+    /// Somebody sent this process a signal to end.
+    told_to_end: Arc<AtomicBool>,
+}
+
+fn prepare(
+    args: impl IntoIterator<Item = OsString>,
+    enter: fn(&[OsString]) -> io::Result<()>,
+) -> Result<Job, String> {
+    let mut args = args.into_iter();
+    let (Some(shell), Some(work_dir), Some(temp_dir)) = (args.next(), args.next(), args.next())
+    else {
+        return Err("the supervisor was started without its arguments".to_owned());
+    };
+    // Fails only where this process leads a group already, and then it is not in the owner's way either.
+    let _ = rustix::process::setsid();
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .map_err(|error| format!("cannot become the reaper of the job's processes: {error}"))?;
+    if args.next().as_deref() == Some(OsStr::new(owner::PLAN_FOLLOWS)) {
+        let plan: Vec<OsString> = args.collect();
+        enter(&plan).map_err(|error| format!("cannot enter the work tree: {error}"))?;
+    }
+    let told_to_end = Arc::new(AtomicBool::new(false));
+    for signal in [
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGINT,
+        signal_hook::consts::SIGHUP,
+        signal_hook::consts::SIGQUIT,
+    ] {
+        signal_hook::flag::register(signal, Arc::clone(&told_to_end))
+            .map_err(|error| format!("cannot watch for signals: {error}"))?;
+    }
+    let temp_dir = PathBuf::from(temp_dir);
+    make_private_dir(&temp_dir).map_err(|error| {
+        format!(
+            "cannot create the temporary directory {}: {error}",
+            temp_dir.display()
+        )
+    })?;
+    Ok(Job {
+        shell,
+        work_dir: work_dir.into(),
+        temp_dir,
+        told_to_end,
+    })
+}
+
+fn make_private_dir(dir: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+}
+
+/// A stage that runs, or whose shell has ended.
+struct Stage {
+    shell: Pid,
+    /// Readable once the shell has ended.
+    watch: OwnedFd,
+    end: Option<ShellEnd>,
+    kill_at: Option<Instant>,
+}
+
+impl Job {
+    /// Takes orders until the owner is gone or this process is told to end.
+    fn serve(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        Answer::Ready.send(socket)?;
+        let mut stage: Option<Stage> = None;
+        while !self.told_to_end.load(Ordering::SeqCst) {
+            if self.wait(socket, stage.as_ref())? {
+                match Order::receive(socket)? {
+                    None => return Ok(()),
+                    Some(Order::Run { script, output }) => {
+                        stage = self.start(socket, script, output)?;
+                    }
+                    Some(Order::End { grace_ms }) => {
+                        if let Some(stage) = &mut stage {
+                            stage.ask_to_end(Duration::from_millis(grace_ms.into()));
+                        }
+                    }
+                }
+            }
+            stage = match stage.take() {
+                Some(running) => running.step(socket)?,
+                None => None,
+            };
+        }
+        Ok(())
+    }
+
+    /// Waits for an order, the end of the shell or the time to act; returns whether there is an order.
+    fn wait(&self, socket: BorrowedFd<'_>, stage: Option<&Stage>) -> io::Result<bool> {
+        let mut descriptors = vec![PollFd::from_borrowed_fd(socket, PollFlags::IN)];
+        let mut timeout = None;
+        if let Some(stage) = stage {
+            descriptors.push(PollFd::new(&stage.watch, PollFlags::IN));
+            let until_kill = stage
+                .kill_at
+                .map(|at| at.saturating_duration_since(Instant::now()));
+            timeout = Some(until_kill.unwrap_or(REAP_EVERY).min(REAP_EVERY));
+        }
+        let timeout = timeout.map(timespec);
+        match poll(&mut descriptors, timeout.as_ref()) {
+            Ok(_) => Ok(!descriptors[0].revents().is_empty()),
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Starts the shell of a stage; one that cannot be started has ended with 127, as in a shell.
+    fn start(
+        &self,
+        socket: BorrowedFd<'_>,
+        script: OwnedFd,
+        output: OwnedFd,
+    ) -> io::Result<Option<Stage>> {
+        let started = self.spawn(script, &output).and_then(|shell| {
+            let watch = rustix::process::pidfd_open(shell, PidfdFlags::empty())?;
+            Ok(Stage {
+                shell,
+                watch,
+                end: None,
+                kill_at: None,
+            })
+        });
+        match started {
+            Ok(stage) => {
+                Answer::Started(stage.shell.as_raw_nonzero().get()).send(socket)?;
+                Ok(Some(stage))
+            }
+            Err(error) => {
+                Answer::Failed(format!("cannot start {}: {error}", self.shell.display()))
+                    .send(socket)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// A login shell that reads the script on its standard input (reference `runner.md` §3.1).
+    fn spawn(&self, script: OwnedFd, output: &OwnedFd) -> io::Result<Pid> {
+        let child = Command::new(&self.shell)
+            .arg("-l")
+            .current_dir(&self.work_dir)
+            .stdin(Stdio::from(script))
+            .stdout(Stdio::from(output.try_clone()?))
+            .stderr(Stdio::from(output.try_clone()?))
+            .process_group(0)
+            .spawn()?;
+        // Its status is collected by `descendants::reap`, which takes all children alike.
+        i32::try_from(child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .ok_or_else(|| io::Error::other("the shell has no process id"))
+    }
+}
+
+impl Stage {
+    /// TERM to the group now, and to everything after `grace` a KILL; a shorter grace replaces a longer one.
+    fn ask_to_end(&mut self, grace: Duration) {
+        // The group is gone when the shell ended in between.
+        let _ = rustix::process::kill_process_group(self.shell, Signal::TERM);
+        let at = Instant::now() + grace;
+        self.kill_at = Some(self.kill_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// Collects children, kills what had its time, and reports the end; returns the stage while it goes on.
+    fn step(mut self, socket: BorrowedFd<'_>) -> io::Result<Option<Stage>> {
+        descendants::reap(|pid, status| note(&mut self.end, self.shell, pid, status));
+        let grace = match (self.end, self.kill_at) {
+            (Some(_), _) => LEFTOVER_GRACE,
+            (None, Some(at)) if at <= Instant::now() => Duration::ZERO,
+            (None, _) => return Ok(Some(self)),
+        };
+        let leftovers = descendants::end_all(grace, |pid, status| {
+            note(&mut self.end, self.shell, pid, status);
+        });
+        // A shell that even KILL did not end sleeps in the kernel; its stage is over all the same.
+        let how = self.end.unwrap_or(ShellEnd::Signal(Signal::KILL.as_raw()));
+        Answer::Ended { how, leftovers }.send(socket)?;
+        Ok(None)
+    }
+}
+
+fn note(end: &mut Option<ShellEnd>, shell: Pid, pid: Pid, status: WaitStatus) {
+    if pid != shell {
+        return;
+    }
+    *end = match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Some(ShellEnd::Code(code)),
+        (None, Some(signal)) => Some(ShellEnd::Signal(signal)),
+        (None, None) => *end,
+    };
+}
+
+/// A time span as the kernel wants it.
+pub(crate) fn timespec(duration: Duration) -> rustix::event::Timespec {
+    rustix::event::Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(duration.subsec_nanos()),
+    }
+}

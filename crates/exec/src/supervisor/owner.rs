@@ -1,0 +1,327 @@
+//! The engine's side of a supervisor: starting it, running stages through it, reading their output.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, Signal};
+
+use super::protocol::{Answer, Order, ShellEnd};
+use super::timespec;
+use crate::cancel::{CancelReason, Canceller};
+
+/// Stands before the words of a mount plan.
+pub(super) const PLAN_FOLLOWS: &str = "--";
+/// How long output is read after everything of a stage is gone; who still holds the pipe then is not of the job's tree.
+const DRAIN: Duration = Duration::from_millis(500);
+/// One read; the pipe is made as large.
+const BLOCK: usize = 256 * 1024;
+
+/// The binary that hosts [`super::main`], and the private word that makes it do so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SupervisorCommand {
+    /// Path of the binary.
+    pub program: PathBuf,
+    /// First argument.
+    pub word: OsString,
+}
+
+/// What a supervisor is started with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start<'a> {
+    pub(crate) command: &'a SupervisorCommand,
+    pub(crate) shell: &'a str,
+    pub(crate) work_dir: &'a Path,
+    pub(crate) temp_dir: &'a Path,
+    pub(crate) enter: Option<&'a [OsString]>,
+    pub(crate) environment: &'a [(OsString, OsString)],
+}
+
+/// A running supervisor; dropping it ends the job's processes and waits for that.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    socket: Option<OwnedFd>,
+    child: Child,
+    /// Process group of the running stage.
+    group: Option<Pid>,
+}
+
+/// How a stage ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct StageEnd {
+    pub(crate) shell: ShellEnd,
+    /// Why it was ended before it would have ended by itself.
+    pub(crate) interrupted: Option<Interrupt>,
+    /// Somebody outside the job's process tree still holds its output.
+    pub(crate) leaky: bool,
+    /// Processes that were still there when the shell ended.
+    pub(crate) leftovers: u32,
+}
+
+/// Why a stage was ended from outside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Interrupt {
+    /// Its time was over.
+    Deadline,
+    /// Somebody asked.
+    Cancel(CancelReason),
+}
+
+/// When a stage is to be ended from outside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds<'a> {
+    pub(crate) deadline: Instant,
+    pub(crate) canceller: &'a Canceller,
+    /// Mildest reason that ends this stage.
+    pub(crate) heeds: CancelReason,
+    /// Between TERM and KILL.
+    pub(crate) grace: Duration,
+}
+
+impl Supervisor {
+    /// Starts a supervisor and waits until it is ready.
+    pub(crate) fn start(start: &Start<'_>) -> io::Result<Self> {
+        let (socket, theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        let mut command = Command::new(&start.command.program);
+        command
+            .arg(&start.command.word)
+            .arg(start.shell)
+            .arg(start.work_dir)
+            .arg(start.temp_dir)
+            .env_clear()
+            .envs(start.environment.iter().map(|(key, value)| (key, value)))
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Until it calls `setsid`, a Ctrl-C at the terminal must not reach it.
+            .process_group(0);
+        if let Some(plan) = start.enter {
+            command.arg(PLAN_FOLLOWS).args(plan);
+        }
+        let child = command.spawn()?;
+        // Our copy of their end has to go, or their death would never be seen.
+        drop(command);
+        let supervisor = Self {
+            socket: Some(socket),
+            child,
+            group: None,
+        };
+        match supervisor.answer()? {
+            Some(Answer::Ready) => Ok(supervisor),
+            Some(Answer::Failed(why)) => Err(io::Error::other(why)),
+            Some(_) | None => Err(io::Error::other("the supervisor ended before it was ready")),
+        }
+    }
+
+    /// Runs one stage to its end and hands all its output to `output`.
+    pub(crate) fn run(
+        &mut self,
+        script: &[u8],
+        bounds: &Bounds<'_>,
+        output: &mut dyn FnMut(&[u8]),
+    ) -> io::Result<StageEnd> {
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+        // A smaller pipe is only slower; unprivileged users have a quota.
+        let _ = rustix::pipe::fcntl_setpipe_size(&reader, BLOCK);
+        rustix::io::ioctl_fionbio(&reader, true)?;
+        let script = script_file(script)?;
+        Order::send_run(self.socket()?.as_fd(), script.as_fd(), writer.as_fd())?;
+        drop(writer);
+        let mut watch = Watch {
+            reader: Some(reader),
+            block: vec![0; BLOCK],
+            output,
+            interrupted: None,
+            pressed: None,
+        };
+        let (shell, leftovers) = self.watch(&mut watch, bounds)?;
+        let leaky = watch.drain()?;
+        Ok(StageEnd {
+            shell,
+            interrupted: watch.interrupted,
+            leaky,
+            leftovers,
+        })
+    }
+
+    fn watch(&mut self, watch: &mut Watch<'_>, bounds: &Bounds<'_>) -> io::Result<(ShellEnd, u32)> {
+        loop {
+            let ready = watch.wait(self.socket()?, bounds)?;
+            if ready.output {
+                watch.read_block()?;
+            }
+            if ready.answer {
+                match self.answer()? {
+                    Some(Answer::Started(group)) => self.group = Pid::from_raw(group),
+                    Some(Answer::Ended { how, leftovers }) => {
+                        self.group = None;
+                        return Ok((how, leftovers));
+                    }
+                    Some(Answer::Failed(why)) => return Err(io::Error::other(why)),
+                    Some(Answer::Ready) => {}
+                    None => return Err(io::Error::other("the supervisor of the job was killed")),
+                }
+            }
+            if let Some(grace) = watch.newly_interrupted(bounds) {
+                let grace_ms = u32::try_from(grace.as_millis()).unwrap_or(u32::MAX);
+                // A supervisor that just went is noticed by its missing answer.
+                let _ = Order::send_end(self.socket()?.as_fd(), grace_ms);
+            }
+        }
+    }
+
+    fn socket(&self) -> io::Result<&OwnedFd> {
+        self.socket
+            .as_ref()
+            .ok_or_else(|| io::Error::other("the supervisor is closed"))
+    }
+
+    fn answer(&self) -> io::Result<Option<Answer>> {
+        Answer::receive(self.socket()?.as_fd())
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        // End of file at the other side: it ends everything and goes.
+        self.socket = None;
+        let gone = self.child.wait();
+        if let (Some(group), Ok(_)) = (self.group, gone) {
+            // It was killed with a stage running; what is left of the group has no other owner.
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+/// The script as a file in memory: never in an argument, never on a disk.
+fn script_file(script: &[u8]) -> io::Result<OwnedFd> {
+    let file = rustix::fs::memfd_create("script", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let mut file = std::fs::File::from(file);
+    file.write_all(script)?;
+    io::Seek::rewind(&mut file)?;
+    Ok(file.into())
+}
+
+struct Watch<'a> {
+    /// `None` after its end.
+    reader: Option<OwnedFd>,
+    block: Vec<u8>,
+    output: &'a mut dyn FnMut(&[u8]),
+    interrupted: Option<Interrupt>,
+    /// Strongest reason acted on.
+    pressed: Option<CancelReason>,
+}
+
+struct Ready {
+    output: bool,
+    answer: bool,
+}
+
+impl Watch<'_> {
+    fn wait(&self, socket: &OwnedFd, bounds: &Bounds<'_>) -> io::Result<Ready> {
+        let mut descriptors = vec![
+            PollFd::new(socket, PollFlags::IN),
+            PollFd::from_borrowed_fd(bounds.canceller.wake(), PollFlags::IN),
+        ];
+        descriptors.extend(
+            self.reader
+                .as_ref()
+                .map(|fd| PollFd::new(fd, PollFlags::IN)),
+        );
+        let timeout = match self.interrupted {
+            // The supervisor keeps the time of the grace.
+            Some(_) => None,
+            None => Some(timespec(
+                bounds.deadline.saturating_duration_since(Instant::now()),
+            )),
+        };
+        match poll(&mut descriptors, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let ready = |index: usize| {
+            descriptors
+                .get(index)
+                .is_some_and(|descriptor| !descriptor.revents().is_empty())
+        };
+        if ready(1) {
+            bounds.canceller.acknowledge();
+        }
+        Ok(Ready {
+            output: ready(2),
+            answer: ready(0),
+        })
+    }
+
+    /// Returns the grace of an interruption that is new or stronger than the one so far.
+    fn newly_interrupted(&mut self, bounds: &Bounds<'_>) -> Option<Duration> {
+        let reason = bounds
+            .canceller
+            .reason()
+            .filter(|reason| *reason >= bounds.heeds);
+        if let Some(now) = reason
+            && Some(now) > self.pressed
+        {
+            self.pressed = Some(now);
+            // A stage whose time is over stays that, even when somebody grows impatient.
+            if self.interrupted != Some(Interrupt::Deadline) {
+                self.interrupted = Some(Interrupt::Cancel(now));
+            }
+            let forced = now == CancelReason::Forced;
+            return Some(if forced { Duration::ZERO } else { bounds.grace });
+        }
+        if self.interrupted.is_none() && bounds.deadline <= Instant::now() {
+            self.interrupted = Some(Interrupt::Deadline);
+            return Some(bounds.grace);
+        }
+        None
+    }
+
+    /// Reads what is there; returns whether something was.
+    fn read_block(&mut self) -> io::Result<bool> {
+        let Some(reader) = &self.reader else {
+            return Ok(false);
+        };
+        match rustix::io::read(reader, &mut self.block[..]) {
+            Ok(0) => self.reader = None,
+            Ok(length) => {
+                (self.output)(self.block.get(..length).unwrap_or_default());
+                return Ok(true);
+            }
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(false)
+    }
+
+    /// Reads to the end of file, at most for a moment; returns whether somebody kept the pipe open.
+    fn drain(&mut self) -> io::Result<bool> {
+        let until = Instant::now() + DRAIN;
+        while let Some(reader) = &self.reader {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                self.reader = None;
+                return Ok(true);
+            }
+            let mut descriptors = [PollFd::new(reader, PollFlags::IN)];
+            match poll(&mut descriptors, Some(&timespec(left))) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            self.read_block()?;
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,5 @@
+//! Jobs run from outside the crate, with real shells and real processes.
+
+mod job;
+mod kit;
+mod scripts;

@@ -1,0 +1,186 @@
+//! Where a run stands, folded from its events.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_pipeline::{
+    Attempt, CacheOutcome, Event, EventKind, FailureReason, JobIdx, Pipeline, Presence, Reason,
+    Status,
+};
+
+/// How many of a job's last lines are kept for when it fails.
+const KEPT_LINES: usize = 12;
+
+/// Where one job stands.
+#[derive(Clone, Debug)]
+pub struct JobProgress {
+    /// Its latest status.
+    pub status: Status,
+    /// Its latest try.
+    pub attempt: Attempt,
+    /// Its failure does not count.
+    pub allow_failure: bool,
+    /// Why it is in this status.
+    pub reason: Reason,
+    /// When it started, in milliseconds since the Unix epoch.
+    pub started_ms: Option<u64>,
+    /// How long it ran.
+    pub duration: Option<Duration>,
+    /// The section of its log it is in.
+    pub section: Option<Arc<str>>,
+    /// The last command echoed in its log.
+    pub command: Option<String>,
+    /// The last lines of its log.
+    pub lines: VecDeque<String>,
+    /// What became of its caches, in order of events.
+    pub caches: Vec<(Arc<str>, CacheOutcome)>,
+    /// Coverage found in its log.
+    pub coverage: Option<Arc<str>>,
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    pipeline: Arc<Pipeline>,
+    jobs: Vec<JobProgress>,
+    /// Status of the pipeline.
+    pub status: Status,
+    /// When the first event happened, in milliseconds since the Unix epoch.
+    pub began_ms: Option<u64>,
+    /// When the last event happened.
+    pub last_ms: u64,
+}
+
+impl Progress {
+    /// A run of which nothing has happened yet.
+    pub fn new(pipeline: Arc<Pipeline>) -> Progress {
+        let jobs = pipeline.jobs.iter().map(|job| JobProgress {
+            status: match job.presence {
+                Presence::Included => Status::Created,
+                Presence::Satisfied => Status::Success,
+            },
+            attempt: Attempt::FIRST,
+            allow_failure: job.allow_failure.always,
+            reason: Reason::PipelineCreated,
+            started_ms: None,
+            duration: None,
+            section: None,
+            command: None,
+            lines: VecDeque::new(),
+            caches: Vec::new(),
+            coverage: None,
+        });
+        let jobs = jobs.collect();
+        Progress {
+            pipeline,
+            jobs,
+            status: Status::Created,
+            began_ms: None,
+            last_ms: 0,
+        }
+    }
+
+    /// The pipeline that runs.
+    pub fn pipeline(&self) -> &Arc<Pipeline> {
+        &self.pipeline
+    }
+
+    /// Where a job stands.
+    pub fn job(&self, at: JobIdx) -> &JobProgress {
+        &self.jobs[at.at()]
+    }
+
+    /// All jobs with where they stand, in the order people see.
+    pub fn in_stage_order(&self) -> impl Iterator<Item = (JobIdx, &JobProgress)> {
+        self.pipeline
+            .in_stage_order()
+            .into_iter()
+            .map(|at| (at, self.job(at)))
+    }
+
+    /// Takes an event in.
+    pub fn apply(&mut self, event: &Event) {
+        self.began_ms.get_or_insert(event.at_ms);
+        self.last_ms = event.at_ms;
+        match &event.kind {
+            EventKind::JobStatus {
+                job,
+                attempt,
+                status,
+                allow_failure,
+                reason,
+            } => {
+                let progress = &mut self.jobs[job.at()];
+                if *attempt != progress.attempt {
+                    progress.restart(*attempt);
+                }
+                progress.status = *status;
+                progress.allow_failure = *allow_failure;
+                progress.reason = reason.clone();
+                if *status == Status::Running {
+                    progress.started_ms = Some(event.at_ms);
+                }
+            }
+            EventKind::JobSection { job, section, .. } => {
+                self.jobs[job.at()].section = Some(section.clone());
+            }
+            EventKind::Cache {
+                job, key, outcome, ..
+            } => {
+                self.jobs[job.at()].caches.push((key.clone(), *outcome));
+            }
+            EventKind::JobFinished {
+                job,
+                duration,
+                coverage,
+                ..
+            } => {
+                let progress = &mut self.jobs[job.at()];
+                progress.duration = Some(*duration);
+                progress.coverage.clone_from(coverage);
+            }
+            EventKind::PipelineStatus { status } | EventKind::RunEnded { status } => {
+                self.status = *status;
+            }
+            EventKind::PipelineCreated { .. } | EventKind::Artifacts { .. } => {}
+        }
+    }
+
+    /// Takes a visible line of a job's log in.
+    pub fn line(&mut self, job: JobIdx, line: &str) {
+        let progress = &mut self.jobs[job.at()];
+        if let Some(command) = line.strip_prefix("$ ") {
+            progress.command = Some(command.to_owned());
+        }
+        if line.trim().is_empty() {
+            return;
+        }
+        if progress.lines.len() == KEPT_LINES {
+            progress.lines.pop_front();
+        }
+        progress.lines.push_back(line.to_owned());
+    }
+}
+
+impl JobProgress {
+    /// Why the job failed and with which exit code, where it failed.
+    pub fn failure(&self) -> Option<(FailureReason, Option<i32>)> {
+        match self.reason {
+            Reason::Failed { reason, exit_code } if self.status == Status::Failed => {
+                Some((reason, exit_code))
+            }
+            _ => None,
+        }
+    }
+
+    fn restart(&mut self, attempt: Attempt) {
+        self.attempt = attempt;
+        self.started_ms = None;
+        self.duration = None;
+        self.section = None;
+        self.command = None;
+        self.lines.clear();
+        self.caches.clear();
+    }
+}

@@ -1,0 +1,187 @@
+//! How a run ended: what failed and why, and one line for everything.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style as Paint};
+use tidegate_pipeline::{Presence, Reason, Status};
+
+use super::progress::{JobProgress, Progress};
+use crate::Style;
+
+/// Renders how the run ended: each failed job with its last command and lines, then one line for the pipeline.
+pub fn summary(progress: &Progress, style: Style) -> String {
+    let mut text = String::new();
+    for (at, job) in progress.in_stage_order() {
+        if job.status == Status::Failed {
+            failed(&progress.pipeline().job(at).name, job, style, &mut text);
+        }
+    }
+    text.push_str(&closing_line(progress, style));
+    text
+}
+
+fn failed(name: &str, job: &JobProgress, style: Style, text: &mut String) {
+    let (red, bold) = (paint(style, AnsiColor::Red), weight(style));
+    let allowed = if job.allow_failure { " (allowed)" } else { "" };
+    let _ = write!(text, "\n{red}failed{red:#}{allowed}: {bold}{name}{bold:#}");
+    if let Some((reason, exit_code)) = job.failure() {
+        let _ = match exit_code {
+            Some(code) => write!(text, ", exit code {code}"),
+            None => write!(text, ", {}", reason.name()),
+        };
+    }
+    text.push('\n');
+    if job.allow_failure {
+        return;
+    }
+    if let Some(command) = &job.command {
+        let _ = writeln!(text, "  last command: {command}");
+    }
+    for line in &job.lines {
+        let _ = writeln!(text, "  | {line}");
+    }
+    let _ = writeln!(
+        text,
+        "  hint: `tidegate run {}` runs it again",
+        quoted(name)
+    );
+}
+
+fn closing_line(progress: &Progress, style: Style) -> String {
+    let mut counts = Counts::default();
+    for (at, job) in progress.in_stage_order() {
+        counts.count(job, progress.pipeline().job(at).presence);
+    }
+    let colour = match progress.status {
+        Status::Success => AnsiColor::Green,
+        Status::Failed => AnsiColor::Red,
+        _ => AnsiColor::Yellow,
+    };
+    let began = progress.began_ms.unwrap_or(progress.last_ms);
+    let took = elapsed(Duration::from_millis(
+        progress.last_ms.saturating_sub(began),
+    ));
+    let paint = paint(style, colour);
+    let verdict = match progress.status {
+        Status::Success => "passed",
+        Status::Manual => "waits for a manual job",
+        other => other.name(),
+    };
+    let counted = counts.text();
+    format!("\n{paint}pipeline {verdict}{paint:#} in {took}: {counted}\n")
+}
+
+#[derive(Default)]
+struct Counts {
+    passed: usize,
+    cached: usize,
+    failed: usize,
+    allowed: usize,
+    canceled: usize,
+    skipped: usize,
+    waiting: usize,
+}
+
+impl Counts {
+    fn count(&mut self, job: &JobProgress, presence: Presence) {
+        let cached = presence == Presence::Satisfied && job.duration.is_none();
+        let slot = match job.status {
+            Status::Success if cached || matches!(job.reason, Reason::CacheHit { .. }) => {
+                &mut self.cached
+            }
+            Status::Success => &mut self.passed,
+            Status::Failed if job.allow_failure => &mut self.allowed,
+            Status::Failed => &mut self.failed,
+            Status::Canceled | Status::Canceling => &mut self.canceled,
+            Status::Skipped => &mut self.skipped,
+            _ => &mut self.waiting,
+        };
+        *slot += 1;
+    }
+
+    fn text(&self) -> String {
+        let all = [
+            (self.passed, "passed"),
+            (self.cached, "already done"),
+            (self.failed, "failed"),
+            (self.allowed, "failed but allowed to"),
+            (self.canceled, "canceled"),
+            (self.skipped, "skipped"),
+            (self.waiting, "waiting"),
+        ];
+        let said: Vec<String> = all
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, word)| format!("{n} {word}"))
+            .collect();
+        if said.is_empty() {
+            "no jobs".to_owned()
+        } else {
+            said.join(", ")
+        }
+    }
+}
+
+/// One word for where a job stands.
+pub(super) fn word(job: &JobProgress) -> &'static str {
+    match job.status {
+        Status::Success => "passed",
+        Status::Failed if job.allow_failure => "failed (allowed)",
+        Status::WaitingForResource => "waits for its resource group",
+        status => status.name(),
+    }
+}
+
+/// A duration at the precision people care about.
+pub(super) fn elapsed(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..=59 => format!("{:.1}s", duration.as_secs_f64()),
+        60..=3599 => format!("{}m {:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {:02}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+pub(super) fn paint(style: Style, colour: AnsiColor) -> Paint {
+    match style {
+        Style::Plain => Paint::new(),
+        Style::Coloured => colour.on_default().bold(),
+    }
+}
+
+fn weight(style: Style) -> Paint {
+    match style {
+        Style::Plain => Paint::new(),
+        Style::Coloured => Paint::new().bold(),
+    }
+}
+
+/// The name as it must be typed.
+fn quoted(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    if !name.is_empty() && name.chars().all(plain) {
+        return name.to_owned();
+    }
+    format!("'{}'", name.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_told_as_people_would() {
+        let told = |millis| elapsed(Duration::from_millis(millis));
+        assert_eq!(told(1234), "1.2s");
+        assert_eq!(told(61_000), "1m 01s");
+        assert_eq!(told(3_720_000), "1h 02m");
+    }
+
+    #[test]
+    fn names_are_quoted_for_the_shell_when_they_must_be() {
+        assert_eq!(quoted("build"), "build");
+        assert_eq!(quoted("build: [a, b]"), "'build: [a, b]'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}

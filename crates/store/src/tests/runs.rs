@@ -1,0 +1,184 @@
+//! Runs: ids, event logs with torn tails, job logs.
+
+use std::fs;
+use std::io::Read;
+
+use super::*;
+use crate::{NewRun, NextEvent, RunId, StoreError};
+
+fn new_run(project: &str) -> NewRun<'_> {
+    NewRun {
+        project,
+        parent: None,
+        note: "n",
+    }
+}
+
+#[test]
+fn ids_rise_globally_and_iids_per_project() {
+    let (_dir, store) = store();
+    let ids: Vec<(u64, u64)> = ["a", "b", "a"]
+        .iter()
+        .map(|project| {
+            let (record, _log) = store.begin_run(new_run(project)).unwrap();
+            (record.id.0, record.iid)
+        })
+        .collect();
+    assert_eq!(ids, [(1, 1), (2, 1), (3, 2)]);
+    assert_eq!(store.allocate_job_ids(3).unwrap(), 1);
+    assert_eq!(store.allocate_job_ids(1).unwrap(), 4);
+    store.remove_run(RunId(3)).unwrap();
+    let (record, _log) = store.begin_run(new_run("a")).unwrap();
+    assert_eq!(
+        (record.id.0, record.iid),
+        (4, 3),
+        "ids of removed runs are not given again"
+    );
+}
+
+#[test]
+fn runs_are_listed_newest_first_with_their_end() {
+    let (_dir, store) = store();
+    for project in ["a", "b", "a"] {
+        store.begin_run(new_run(project)).unwrap();
+    }
+    store.finish_run(RunId(1), "success").unwrap();
+    let ids = |project, limit| -> Vec<u64> {
+        store
+            .runs(project, limit)
+            .unwrap()
+            .iter()
+            .map(|run| run.id.0)
+            .collect()
+    };
+    assert_eq!(ids(None, 10), [3, 2, 1]);
+    assert_eq!(ids(Some("a"), 1), [3]);
+    let first = store.run(RunId(1)).unwrap().unwrap();
+    assert_eq!(first.status, "success");
+    assert!(first.finished.is_some());
+    assert_eq!(store.run(RunId(9)).unwrap(), None);
+    let error = store.set_run_status(RunId(9), "x").unwrap_err();
+    assert!(matches!(error, StoreError::Gone { .. }), "{error}");
+    assert_eq!(store.prune_runs("a", 1).unwrap(), 1);
+    assert_eq!(ids(None, 10), [3, 2]);
+}
+
+#[test]
+fn a_reader_follows_a_writer() {
+    let (_dir, store) = store();
+    let (record, mut log) = store.begin_run(new_run("a")).unwrap();
+    let mut reader = store.read_run_log(record.id).unwrap();
+    assert_eq!(reader.next_event().unwrap(), NextEvent::End);
+    log.append(b"one").unwrap();
+    assert_eq!(reader.next_event().unwrap(), NextEvent::End, "buffered");
+    log.commit().unwrap();
+    log.append(b"").unwrap();
+    log.flush().unwrap();
+    assert_eq!(
+        reader.next_event().unwrap(),
+        NextEvent::Event(b"one".to_vec())
+    );
+    assert_eq!(reader.next_event().unwrap(), NextEvent::Event(vec![]));
+    assert_eq!(reader.next_event().unwrap(), NextEvent::End);
+}
+
+#[test]
+fn a_run_has_one_writer_and_is_live_while_it_has() {
+    let (_dir, store) = store();
+    let (record, log) = store.begin_run(new_run("a")).unwrap();
+    assert!(store.is_run_live(record.id).unwrap());
+    assert!(matches!(
+        store.open_run_log(record.id),
+        Err(StoreError::RunBusy { run: 1 })
+    ));
+    assert!(matches!(
+        store.remove_run(record.id),
+        Err(StoreError::RunBusy { run: 1 })
+    ));
+    drop(log);
+    assert!(!store.is_run_live(record.id).unwrap());
+    store.open_run_log(record.id).unwrap();
+    assert!(matches!(
+        store.open_run_log(RunId(77)),
+        Err(StoreError::Gone { .. })
+    ));
+}
+
+#[test]
+fn a_torn_tail_is_cut_at_every_length_and_nothing_before_it() {
+    let (_dir, store) = store();
+    let (record, mut log) = store.begin_run(new_run("a")).unwrap();
+    for event in ["first", "second", "third"] {
+        log.append(event.as_bytes()).unwrap();
+    }
+    drop(log);
+    let path = store.directory().join("runs/1/events");
+    let whole = fs::read(&path).unwrap();
+    let ends: [usize; 4] = [0, 17, 35, 52];
+    for length in 0..=whole.len() {
+        for tail in [&b""[..], &[0; 40], b"garbage that is no record at all"] {
+            let mut bytes = whole[..length].to_vec();
+            bytes.extend_from_slice(tail);
+            fs::write(&path, &bytes).unwrap();
+            let kept = ends.iter().filter(|end| **end <= length).count() - 1;
+            let mut log = store.open_run_log(record.id).unwrap();
+            log.append(b"after").unwrap();
+            log.commit().unwrap();
+            let events = store.read_run_log(record.id).unwrap().drain().unwrap();
+            let mut expected: Vec<&[u8]> = vec![b"first", b"second", b"third"];
+            expected.truncate(kept);
+            expected.push(b"after");
+            assert_eq!(events, expected, "length {length}");
+        }
+    }
+    assert!(store.directory().join("runs/1/events.torn").exists() || !whole.is_empty());
+}
+
+#[test]
+fn a_reader_says_that_a_tail_is_torn() {
+    let (_dir, store) = store();
+    let (record, mut log) = store.begin_run(new_run("a")).unwrap();
+    log.append(b"first").unwrap();
+    drop(log);
+    let path = store.directory().join("runs/1/events");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend_from_slice(&[0; 64]);
+    fs::write(&path, bytes).unwrap();
+    let mut reader = store.read_run_log(record.id).unwrap();
+    assert_eq!(
+        reader.next_event().unwrap(),
+        NextEvent::Event(b"first".to_vec())
+    );
+    assert_eq!(reader.next_event().unwrap(), NextEvent::Torn);
+    assert_eq!(reader.next_event().unwrap(), NextEvent::Torn);
+}
+
+#[test]
+fn a_job_log_reads_the_same_growing_and_packed() {
+    let (_dir, store) = store();
+    let (record, run_log) = store.begin_run(new_run("a")).unwrap();
+    let mut log = store.append_job_log(record.id, 12, 1).unwrap();
+    log.append(b"hello ").unwrap();
+    let mut reader = store.read_job_log(record.id, 12, 1).unwrap().unwrap();
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    log.append(b"world").unwrap();
+    log.commit().unwrap();
+    reader.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "hello world");
+    assert!(store.read_job_log(record.id, 12, 2).unwrap().is_none());
+
+    assert!(matches!(
+        store.pack_job_logs(record.id),
+        Err(StoreError::RunBusy { .. })
+    ));
+    drop(run_log);
+    assert_eq!(store.pack_job_logs(record.id).unwrap(), 1);
+    assert_eq!(store.pack_job_logs(record.id).unwrap(), 0);
+    assert!(!store.directory().join("runs/1/logs/12.1.log").exists());
+    let mut reader = store.read_job_log(record.id, 12, 1).unwrap().unwrap();
+    reader.skip_to(6).unwrap();
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "world");
+}

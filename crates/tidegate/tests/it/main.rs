@@ -1,0 +1,1 @@
+//! Tests from outside: the binary on temporary repositories.

@@ -1,0 +1,145 @@
+//! Making one file like another: clone, else copy in the kernel, else read and write.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{
+    AtFlags, Gid, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, Uid, chownat,
+    copy_file_range, fchmod, fchown, futimens, ioctl_ficlone, openat, readlinkat, symlinkat,
+    utimensat,
+};
+use rustix::io::Errno;
+
+/// How files are duplicated, and what was learnt about the file system on the way.
+pub(crate) struct Transfer {
+    clones: AtomicBool,
+    keeps_owner: bool,
+}
+
+impl Transfer {
+    /// Tries cloning until it fails once.
+    pub(crate) fn new() -> Self {
+        Transfer {
+            clones: AtomicBool::new(true),
+            keeps_owner: rustix::process::geteuid().is_root(),
+        }
+    }
+
+    /// Never clones: for a backend that was asked to copy.
+    pub(crate) fn copying() -> Self {
+        Transfer {
+            clones: AtomicBool::new(false),
+            ..Transfer::new()
+        }
+    }
+
+    /// Creates `name` in `to` with the content of `from`, and the mode and mtime in `like`; the
+    /// owner too when the process is root. The name must be free.
+    pub(crate) fn file(
+        &self,
+        from: BorrowedFd<'_>,
+        like: &Stat,
+        to: BorrowedFd<'_>,
+        name: &CStr,
+    ) -> Result<(), Errno> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = openat(to, name, flags, Mode::RUSR | Mode::WUSR)?;
+        self.content(from, like, file.as_fd())?;
+        if self.keeps_owner {
+            fchown(
+                &file,
+                Some(Uid::from_raw(like.st_uid)),
+                Some(Gid::from_raw(like.st_gid)),
+            )?;
+        }
+        fchmod(&file, Mode::from_raw_mode(like.st_mode & 0o7777))?;
+        futimens(&file, &mtime_of(like))
+    }
+
+    /// Creates the symbolic link `to_name` in `to` like `from_name` in `from`.
+    pub(crate) fn symlink(
+        &self,
+        from: BorrowedFd<'_>,
+        from_name: &CStr,
+        like: &Stat,
+        to: BorrowedFd<'_>,
+        to_name: &CStr,
+    ) -> Result<(), Errno> {
+        let target = readlinkat(from, from_name, Vec::new())?;
+        symlinkat(target.as_c_str(), to, to_name)?;
+        if self.keeps_owner {
+            let (uid, gid) = (Uid::from_raw(like.st_uid), Gid::from_raw(like.st_gid));
+            chownat(to, to_name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+        }
+        utimensat(to, to_name, &mtime_of(like), AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    fn content(&self, from: BorrowedFd<'_>, like: &Stat, to: BorrowedFd<'_>) -> Result<(), Errno> {
+        if like.st_size == 0 {
+            return Ok(());
+        }
+        if self.clones.load(Ordering::Relaxed) {
+            match ioctl_ficlone(to, from) {
+                Ok(()) => return Ok(()),
+                // Not this pair of file systems: do not ask again for every file.
+                Err(Errno::OPNOTSUPP | Errno::XDEV | Errno::NOTTY | Errno::NOSYS) => {
+                    self.clones.store(false, Ordering::Relaxed);
+                }
+                // Only this file: btrfs refuses between files with and without checksums.
+                Err(Errno::INVAL) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        copy_in_kernel(from, to)
+    }
+}
+
+/// A time stamp pair that sets the mtime of `like` and leaves the atime alone.
+pub(crate) fn mtime_of(like: &Stat) -> Timestamps {
+    Timestamps {
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        },
+        last_modification: Timespec {
+            tv_sec: like.st_mtime as _,
+            tv_nsec: like.st_mtime_nsec as _,
+        },
+    }
+}
+
+fn copy_in_kernel(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), Errno> {
+    loop {
+        match copy_file_range(from, None, to, None, 1 << 30) {
+            Ok(0) => return Ok(()),
+            Ok(_) | Err(Errno::INTR) => {}
+            // Other file systems, old kernels, special mounts. What was copied so far stays: both
+            // offsets have moved alike.
+            Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => {
+                return copy_by_hand(from, to);
+            }
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+fn copy_by_hand(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), Errno> {
+    let mut buffer = vec![0; 128 * 1024];
+    loop {
+        let read = match rustix::io::read(from, &mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => read,
+            Err(Errno::INTR) => continue,
+            Err(errno) => return Err(errno),
+        };
+        let mut rest = buffer.get(..read).unwrap_or_default();
+        while !rest.is_empty() {
+            match rustix::io::write(to, rest) {
+                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! One working tree: its layers, its writable place, and how it comes about and goes.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid, chmodat, chownat, mkdirat, statat};
+use rustix::io::Errno;
+
+use crate::backend::Backend;
+use crate::changes::{self, Change};
+use crate::error::{At, TreeError};
+use crate::layer::Layer;
+use crate::mount::{MountPlan, Overlay, Privilege};
+use crate::remove::remove_tree;
+use crate::transfer::Transfer;
+use crate::union::{Entry, Kind, Time, Union, Walk};
+use crate::{beneath, parallel};
+
+/// What a workspace is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkspaceSpec {
+    /// Where the tree will be seen. Made, with its parents, when missing; must be empty.
+    pub dir: PathBuf,
+    /// The trees it shows, lowest first. Of equal paths only the topmost counts.
+    pub layers: Vec<Layer>,
+    /// A directory for the workspace's own use, made when missing, on the file system that takes
+    /// what the job writes. Not inside a layer, nor above one.
+    pub scratch: PathBuf,
+    /// How the tree comes about.
+    pub backend: Backend,
+}
+
+/// A prepared working tree.
+///
+/// Invariant: nothing done through it reaches a layer. Overlay: the layers are read-only below.
+/// Reflink and copy: every file is a new inode, never a hard link.
+#[derive(Debug)]
+pub struct Workspace {
+    spec: WorkspaceSpec,
+    /// For a written-out tree: the inode and change time of each file as it was written.
+    written: Option<Written>,
+}
+
+/// By path; directories are left out.
+pub(crate) type Written = HashMap<PathBuf, (u64, Time)>;
+
+impl Workspace {
+    /// Makes the workspace: for an overlay a few empty directories, otherwise the whole tree.
+    ///
+    /// # Errors
+    ///
+    /// A layer that cannot be read, `dir` not empty, or a file that cannot be written. What was
+    /// made so far stays; [`Workspace::discard_at`] removes it.
+    pub fn prepare(mut spec: WorkspaceSpec) -> Result<Self, TreeError> {
+        drop_covered_layers(&mut spec.layers);
+        make_dir_all(&spec.dir)?;
+        make_dir_all(&spec.scratch)?;
+        let mut entries = std::fs::read_dir(&spec.dir).at("read directory", &spec.dir)?;
+        if entries.next().is_some() {
+            return Err(TreeError::new(
+                "use as a workspace",
+                &spec.dir,
+                Errno::NOTEMPTY,
+            ));
+        }
+        let mut workspace = Workspace {
+            spec,
+            written: None,
+        };
+        if workspace.spec.backend.is_overlay() {
+            workspace.make_overlay_dirs()?;
+        } else {
+            workspace.written = Some(workspace.write_out()?);
+        }
+        Ok(workspace)
+    }
+
+    /// What it was made of, without covered layers.
+    pub fn spec(&self) -> &WorkspaceSpec {
+        &self.spec
+    }
+
+    /// What the process that is to see the tree must do. For the copying backends this is only to
+    /// change its directory.
+    pub fn plan(&self) -> MountPlan {
+        let privilege = match self.spec.backend {
+            Backend::OverlayRoot => Privilege::Own,
+            Backend::OverlayUser => Privilege::UserNamespace,
+            Backend::Reflink | Backend::Copy => {
+                return MountPlan {
+                    dir: self.spec.dir.clone(),
+                    overlay: None,
+                };
+            }
+        };
+        let mut layers: Vec<PathBuf> = self
+            .spec
+            .layers
+            .iter()
+            .map(|layer| layer.path.clone())
+            .collect();
+        if layers.is_empty() {
+            layers.push(self.empty_layer());
+        }
+        let (upper, work) = (self.upper_dir(), self.spec.scratch.join("work"));
+        MountPlan {
+            dir: self.spec.dir.clone(),
+            overlay: Some(Overlay {
+                privilege,
+                layers,
+                upper,
+                work,
+            }),
+        }
+    }
+
+    /// The directory with what the job wrote, of an overlay.
+    pub fn upper(&self) -> Option<PathBuf> {
+        self.spec.backend.is_overlay().then(|| self.upper_dir())
+    }
+
+    /// The tree as it is now, seen from outside.
+    ///
+    /// # Errors
+    ///
+    /// A directory that cannot be opened.
+    pub fn union(&self) -> Result<Union, TreeError> {
+        if self.spec.backend.is_overlay() {
+            Union::of_overlay(&self.spec.layers, &self.upper_dir())
+        } else {
+            Union::of_plain(&self.spec.dir)
+        }
+    }
+
+    /// The tree as it was before the job.
+    ///
+    /// # Errors
+    ///
+    /// A layer that cannot be opened.
+    pub fn base(&self) -> Result<Union, TreeError> {
+        Union::of_layers(&self.spec.layers)
+    }
+
+    /// What differs from the layers: exactly, by path, with every path below a deleted directory.
+    ///
+    /// A file whose size, mode and times say nothing but whose inode was touched is compared byte
+    /// by byte, so a file rewritten with the same content and mtime is no change, and one whose
+    /// mtime was set back is one. Times and links counts of directories are no changes; owners are
+    /// not compared. With an overlay the cost follows what the job wrote, otherwise the whole tree.
+    ///
+    /// # Errors
+    ///
+    /// A directory or file that cannot be read.
+    pub fn changes(&self) -> Result<Vec<Change>, TreeError> {
+        let (base, now) = (self.base()?, self.union()?);
+        match &self.written {
+            None => changes::in_upper(&base, &now),
+            Some(written) => changes::in_written(&base, &now, written),
+        }
+    }
+
+    /// Removes the tree and the scratch directory. No process may be in it any more.
+    ///
+    /// # Errors
+    ///
+    /// Something that cannot be removed.
+    pub fn discard(self) -> Result<(), TreeError> {
+        Workspace::discard_at(&self.spec.dir, &self.spec.scratch)
+    }
+
+    /// As [`Workspace::discard`], for what is left of a workspace of another process.
+    ///
+    /// # Errors
+    ///
+    /// Something that cannot be removed.
+    pub fn discard_at(dir: &Path, scratch: &Path) -> Result<(), TreeError> {
+        remove_tree(dir)?;
+        remove_tree(scratch)
+    }
+
+    fn upper_dir(&self) -> PathBuf {
+        self.spec.scratch.join("upper")
+    }
+
+    fn empty_layer(&self) -> PathBuf {
+        self.spec.scratch.join("empty")
+    }
+
+    fn make_overlay_dirs(&self) -> Result<(), TreeError> {
+        let mut dirs = vec![self.upper_dir(), self.spec.scratch.join("work")];
+        if self.spec.layers.is_empty() {
+            dirs.push(self.empty_layer());
+        }
+        for dir in dirs {
+            mkdirat(CWD, &dir, DIR_MODE).at("make directory", &dir)?;
+            // Whatever the umask: the upper directory's mode is the tree's.
+            chmodat(CWD, &dir, DIR_MODE, AtFlags::empty()).at("make directory", &dir)?;
+        }
+        Ok(())
+    }
+
+    fn write_out(&self) -> Result<Written, TreeError> {
+        let base = self.base()?;
+        let Walk {
+            entries,
+            unreadable,
+        } = base.walk(Path::new(""))?;
+        if let Some(path) = unreadable.first() {
+            return Err(TreeError::new("read directory", path, Errno::ACCESS));
+        }
+        let transfer = match self.spec.backend {
+            Backend::Copy => Transfer::copying(),
+            _ => Transfer::new(),
+        };
+        write_tree(&base, &entries, &self.spec.dir, &transfer)
+    }
+}
+
+/// The mode of directories nobody else has a say in.
+pub(crate) const DIR_MODE: Mode = Mode::from_raw_mode(0o755);
+
+/// Copies `entries`, all of `union` and in order, into the empty directory `into`.
+fn write_tree(
+    union: &Union,
+    entries: &[Entry],
+    into: &Path,
+    transfer: &Transfer,
+) -> Result<Written, TreeError> {
+    let root = beneath::open_root(into).at("open directory", into)?;
+    let dirs = || entries.iter().filter(|entry| entry.kind == Kind::Dir);
+    for dir in dirs() {
+        mkdirat(&root, &dir.path, Mode::RWXU).at("make directory", &dir.path)?;
+    }
+    let files: Vec<&Entry> = entries
+        .iter()
+        .filter(|entry| entry.kind != Kind::Dir)
+        .collect();
+    let written = parallel::map(&files, |entry| {
+        let (from, name) = union.open_parent(entry)?;
+        let parent = entry.path.parent().unwrap_or(Path::new(""));
+        let to = beneath::open(&root, parent, OFlags::PATH | OFlags::DIRECTORY)
+            .at("open directory", parent)?;
+        let stat = statat(&from, &name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &entry.path)?;
+        match entry.kind {
+            Kind::File => {
+                let file = union.open_entry(entry)?;
+                transfer.file(file.as_fd(), &stat, to.as_fd(), &name)
+            }
+            Kind::Symlink => transfer.symlink(from.as_fd(), &name, &stat, to.as_fd(), &name),
+            // A layer of the store has none of these; nothing could be restored from it.
+            Kind::Fifo | Kind::Socket | Kind::Device | Kind::Dir => Err(Errno::INVAL),
+        }
+        .at("copy", &entry.path)?;
+        let made = statat(&to, &name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &entry.path)?;
+        Ok((entry.path.clone(), (made.st_ino, Time::changed(&made))))
+    })?;
+    // Last, and deepest first: a directory may be closed to writing.
+    for dir in entries.iter().rev().filter(|entry| entry.kind == Kind::Dir) {
+        chmodat(
+            &root,
+            &dir.path,
+            Mode::from_raw_mode(dir.mode),
+            AtFlags::empty(),
+        )
+        .at("set the mode of", &dir.path)?;
+    }
+    if rustix::process::geteuid().is_root() {
+        for dir in dirs() {
+            keep_owner(union, dir, &root)?;
+        }
+    }
+    Ok(written.into_iter().collect())
+}
+
+fn keep_owner(union: &Union, dir: &Entry, root: impl AsFd) -> Result<(), TreeError> {
+    let (from, name) = union.open_parent(dir)?;
+    let stat = statat(&from, &name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &dir.path)?;
+    let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
+    chownat(
+        root,
+        &dir.path,
+        Some(uid),
+        Some(gid),
+        AtFlags::SYMLINK_NOFOLLOW,
+    )
+    .at("set the owner of", &dir.path)
+}
+
+/// overlayfs refuses one directory twice. The topmost one decides every path the lower one has, so
+/// dropping the lower one changes nothing.
+fn drop_covered_layers(layers: &mut Vec<Layer>) {
+    let mut kept: Vec<Layer> = Vec::with_capacity(layers.len());
+    for layer in layers.drain(..).rev() {
+        if kept.iter().all(|above| above.path != layer.path) {
+            kept.push(layer);
+        }
+    }
+    kept.reverse();
+    *layers = kept;
+}
+
+/// As `mkdir -p`, with [`DIR_MODE`] for the last one whatever the umask.
+fn make_dir_all(dir: &Path) -> Result<(), TreeError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(dir).at("make directory", dir)?;
+    chmodat(CWD, dir, DIR_MODE, AtFlags::empty()).at("make directory", dir)
+}
+
+/// A path component as the system takes it.
+pub(crate) fn c_name(path: &Path) -> Result<CString, TreeError> {
+    let name = path.file_name().unwrap_or_default();
+    CString::new(name.as_bytes())
+        .map_err(|_| Errno::INVAL)
+        .at("name", path)
+}
