@@ -1,5 +1,18 @@
 //! Loads a configuration: documents to included, merged, typed and validated.
 
-mod model;
+mod edge_stages;
+mod extends;
+mod header;
+mod interpolation;
+mod merge;
+mod nearest;
+mod overridden;
+mod reference;
+mod ruby;
+mod settings;
+#[cfg(test)]
+mod testing;
+mod variables;
 
-pub use model::*;
+pub use overridden::{KeyPath, Layer, Overridden};
+pub use settings::{Dialect, Edition, GitlabVersion, Limits, Settings};
