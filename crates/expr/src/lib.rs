@@ -1,4 +1,23 @@
 //! GitLab's expression language, RE2 patterns and the three variable expanders.
+//!
+//! * [`Expression`] is a parsed `if:`; [`evaluate`] gives its typed [`Value`], [`evaluate_traced`] the
+//!   same with every step, [`valid_for_config`] says what loading a configuration says.
+//! * [`Pattern`] is an RE2 pattern, with RE2's syntax, meaning and error texts.
+//! * [`expand_blank`], [`expand_existing`] and [`expand_as_runner`] replace references in a text, each
+//!   returning an [`Expanded`] of its own type; [`sort_and_expand`] replaces them inside a list of
+//!   [`Variables`], and a [`Resolver`] does that for single names.
+//! * [`slug`] and [`job_group_name`] derive names from names.
+//!
+//! ```
+//! use tidegate_expr::{Expression, Variable, VariableSource, Variables, evaluate};
+//!
+//! let variables: Variables = [Variable::new("BRANCH", "release/1", VariableSource::Pipeline)]
+//!     .into_iter()
+//!     .collect();
+//! let condition = Expression::parse("$BRANCH =~ /^release\\// && $TAG == null")?;
+//! assert!(evaluate(&condition, &variables)?.is_present());
+//! # Ok::<(), tidegate_expr::ExpressionError>(())
+//! ```
 
 mod error;
 mod evaluate;

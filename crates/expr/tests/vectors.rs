@@ -8,8 +8,8 @@
 use serde_json::Value as Json;
 use tidegate_expr::{
     Environment, Expression, ExpressionError, Inputs, Lookup, NestedOptions, Number, RefOptions,
-    Resolver, Value, Variable, VariableSource, Variables, evaluate_with, sort_and_expand,
-    valid_for_config,
+    Resolver, Value, Variable, VariableSource, Variables, evaluate_with, expand_blank,
+    expand_existing, sort_and_expand, valid_for_config,
 };
 
 /// Checks every line of the set `name` and prints the score.
@@ -98,6 +98,57 @@ fn nested_variables_agree_with_gitlab() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn expanders_agree_with_gitlab() {
+    for line in include_str!("data/expand.jsonl").lines() {
+        let case: Json = serde_json::from_str(line).unwrap();
+        check_expander(&case).unwrap_or_else(|problem| panic!("{}: {problem}", case["id"]));
+    }
+}
+
+fn check_expander(case: &Json) -> Result<(), String> {
+    let refs = RefOptions {
+        expand_file_refs: case["expand_file_refs"].as_bool().unwrap_or(true),
+        expand_raw_refs: case["expand_raw_refs"].as_bool().unwrap_or(true),
+    };
+    if case["mode"] == "sort_and_expand" {
+        let items = case["collection"].as_array().unwrap();
+        let variables: Variables = items.iter().map(listed).collect();
+        let options = NestedOptions {
+            keep_undefined: true,
+            refs,
+        };
+        let sorted = match sort_and_expand(&variables, options) {
+            Ok(sorted) => sorted,
+            Err(error) => {
+                let theirs = case["expect"]["error"].as_str();
+                return expect("error", Some(&*error.to_string()), theirs);
+            }
+        };
+        for (key, value) in case["expect"]["values"].as_object().unwrap() {
+            let ours = sorted.lookup(key).and_then(|v| v.value.as_deref());
+            expect(key, ours, value.as_str())?;
+        }
+        return Ok(());
+    }
+    let given = case["variables"].as_object().unwrap();
+    let variables: Variables = given
+        .iter()
+        .map(|(key, value)| Variable {
+            file: value["file"] == Json::Bool(true),
+            value: value.as_str().or(value["value"].as_str()).map(Into::into),
+            ..Variable::new(key.as_str(), "", VariableSource::YamlRoot)
+        })
+        .collect();
+    let text = case["value"].as_str().unwrap();
+    let ours = match case["mode"].as_str().unwrap() {
+        "expand" => expand_blank(text, &variables, refs).into_string(),
+        "expand_existing" => expand_existing(text, &variables, refs).into_string(),
+        mode => return Err(format!("unknown mode {mode}")),
+    };
+    expect("result", Some(&*ours), case["expect"]["result"].as_str())
 }
 
 fn listed(item: &Json) -> Variable {
