@@ -20,15 +20,6 @@ pub enum Dialect {
     Tidegate,
 }
 
-/// A version of GitLab whose behaviour is wanted.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
-pub struct GitlabVersion {
-    /// Major number.
-    pub major: u16,
-    /// Minor number.
-    pub minor: u16,
-}
-
 /// How much is accepted (GitLab 18.11 instance settings, reference `config.md` §1.6).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -78,8 +69,8 @@ pub struct Settings {
     pub edition: Edition,
     /// Whose language is read.
     pub dialect: Dialect,
-    /// Whose behaviour is wanted where versions differ.
-    pub gitlab_version: GitlabVersion,
+    /// Version of GitLab whose behaviour is wanted where versions differ, major and minor.
+    pub gitlab_version: (u16, u16),
     /// How much is accepted.
     pub limits: Limits,
     /// Keys of `include` entries that GitLab passes over are told as findings.
@@ -93,10 +84,7 @@ impl Default for Settings {
         Settings {
             edition: Edition::Community,
             dialect: Dialect::Gitlab,
-            gitlab_version: GitlabVersion {
-                major: 18,
-                minor: 11,
-            },
+            gitlab_version: (18, 11),
             limits: Limits::default(),
             strict_includes: false,
             record_origins: false,

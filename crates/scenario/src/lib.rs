@@ -18,7 +18,7 @@ mod world;
 pub use fact::{Fact, Why};
 pub use fixture::{FixtureProject, FixtureWorld};
 pub use input::InputValue;
-pub use predefined::{Phase, predefined, setting_layers, slug};
+pub use predefined::{Phase, predefined, setting_layers};
 pub use recorder::{Facts, Recorder};
 pub use scenario::{
     Commit, MergeRequest, MergeRequestKind, Overrides, PipelineSource, Project, Ref, Role,

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use tidegate_expr::{Variable, VariableSource, Variables};
+use tidegate_expr::{Variable, VariableSource, Variables, slug};
 
 use crate::scenario::{
     Commit, MergeRequest, MergeRequestKind, PipelineSource, Project, Ref, Scenario, Server,
@@ -76,22 +76,6 @@ pub fn setting_layers(scenario: &Scenario, environment: Option<&str>) -> Vec<Arc
             .collect()
     };
     levels.into_iter().map(layer).collect()
-}
-
-/// GitLab's slug: lower case, everything outside `[a-z0-9]` a hyphen, at most 63 characters, no hyphen at the ends.
-///
-/// Source: reference `compose.md` §9.6; the cut comes first, so the result may be shorter.
-pub fn slug(text: &str) -> String {
-    let cleaned: String = text
-        .to_lowercase()
-        .chars()
-        .map(|c| match c {
-            'a'..='z' | '0'..='9' => c,
-            _ => '-',
-        })
-        .take(63)
-        .collect();
-    cleaned.trim_matches('-').to_owned()
 }
 
 fn scope_matches(scope: &str, environment: Option<&str>) -> bool {
@@ -711,12 +695,6 @@ mod tests {
         assert_eq!(description("title\n\nbody\n").as_deref(), Some("\nbody"));
         let long = format!("{}\nbody", "x".repeat(100));
         assert_eq!(description(&long).as_deref(), Some(long.as_str()));
-    }
-
-    #[test]
-    fn slugs_are_cut_before_hyphens_are_stripped() {
-        assert_eq!(slug("--Feature_X/1--"), "feature-x-1");
-        assert_eq!(slug(&format!("{}-tail", "a".repeat(62))), "a".repeat(62));
     }
 
     #[test]
