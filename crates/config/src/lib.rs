@@ -5,6 +5,7 @@ mod extends;
 mod header;
 mod interpolation;
 mod merge;
+mod model;
 mod nearest;
 mod overridden;
 mod reference;
@@ -14,5 +15,6 @@ mod settings;
 mod testing;
 mod variables;
 
+pub use model::*;
 pub use overridden::{KeyPath, Layer, Overridden};
 pub use settings::{Dialect, Edition, GitlabVersion, Limits, Settings};
