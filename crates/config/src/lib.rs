@@ -17,4 +17,4 @@ mod variables;
 
 pub use model::*;
 pub use overridden::{KeyPath, Layer, Overridden};
-pub use settings::{Dialect, Edition, GitlabVersion, Limits, Settings};
+pub use settings::{Dialect, Edition, Limits, Settings};
