@@ -61,6 +61,4 @@ pub use model::*;
 pub use nearest::nearest;
 pub use overridden::{KeyPath, Layer, Overridden};
 pub use parsed::ParsedFiles;
-pub use model::*;
-pub use overridden::{KeyPath, Layer, Overridden};
 pub use settings::{Dialect, Edition, Limits, Settings};
