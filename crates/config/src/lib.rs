@@ -59,6 +59,7 @@ pub use include::IncludeRecord;
 pub use load::{Loaded, RootFile, load, load_with};
 pub use merged_yaml::merged_yaml;
 pub use model::*;
+pub use nearest::nearest;
 pub use overlay::FILE as OVERLAY_FILE;
 pub use overridden::{KeyPath, Layer, Overridden};
 pub use parsed::ParsedFiles;
