@@ -38,7 +38,10 @@ pub(crate) fn build(root: &Map, settings: &Settings) -> (Option<Config>, Vec<Dia
 fn with_overlay(cx: &mut Context<'_>, root: &Map, faults: &mut Faults) -> Option<Map> {
     let node = root.get(overlay::KEY).filter(|_| cx.has_extensions())?;
     let over = node.as_map()?;
-    cx.overlays.push(node.span);
+    // Each job's part on its own: a part may come from a file of its own.
+    let jobs = over.get("jobs").and_then(Node::as_map);
+    let parts = jobs.into_iter().flatten().map(|(_, part)| part.span);
+    cx.overlays.extend(parts);
     let mut laid = root.clone();
     faults.extend(overlay::apply(&mut laid, over));
     Some(laid)
