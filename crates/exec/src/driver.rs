@@ -65,7 +65,33 @@ enum ErrorKind {
 #[derive(Clone, Copy)]
 struct StageBounds {
     deadline: Option<Instant>,
-    heeds: CancelReason,
+    phase: Phase,
+}
+
+/// Where in the job a stage stands, which decides what a cancel does (reference `runner.md` §7.3).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Before the scripts of the user: a cancel stops everything.
+    Before,
+    /// Among the scripts: a cancel ends them; `after_script` and what follows still run.
+    Scripts,
+    /// After the scripts: a cancel has no effect.
+    After,
+}
+
+impl Phase {
+    /// The mildest reason that ends a stage.
+    fn heeds(self) -> CancelReason {
+        match self {
+            Self::Before | Self::Scripts => CancelReason::Canceled,
+            Self::After => CancelReason::Interrupted,
+        }
+    }
+
+    /// Nothing more of the job may run once this reason has ended a stage.
+    fn dies_of(self, reason: CancelReason) -> bool {
+        self == Self::Before || reason > CancelReason::Canceled
+    }
 }
 
 impl Driver {
@@ -232,7 +258,7 @@ impl Driver {
         }
         self.storage_stage(
             ("restore_cache", "Restoring cache"),
-            CancelReason::Canceled,
+            Phase::Before,
             true,
             |storage, context, trace| storage.restore_cache(&caches, context, trace),
         )
@@ -245,7 +271,7 @@ impl Driver {
         }
         self.storage_stage(
             ("download_artifacts", "Downloading artifacts"),
-            CancelReason::Canceled,
+            Phase::Before,
             true,
             |storage, context, trace| {
                 storage.download_artifacts(&spec.dependencies, context, trace)
@@ -263,7 +289,7 @@ impl Driver {
             .map(|timeout| Instant::now() + timeout);
         let bounds = StageBounds {
             deadline,
-            heeds: CancelReason::Canceled,
+            phase: Phase::Scripts,
         };
         let mut result = Ok(());
         for step in spec.steps.iter().filter(|step| !is_after(step)) {
@@ -317,7 +343,7 @@ impl Driver {
         let script = self.scripts().after_script(&step.script);
         let bounds = StageBounds {
             deadline: Some(Instant::now() + self.settings.after_script_timeout),
-            heeds: CancelReason::Interrupted,
+            phase: Phase::After,
         };
         let result = self.stage(
             supervisor,
@@ -354,12 +380,9 @@ impl Driver {
             true => ("archive_cache", "Saving cache for successful job"),
             false => ("archive_cache_on_failure", "Saving cache for failed job"),
         };
-        self.storage_stage(
-            names,
-            CancelReason::Interrupted,
-            succeeded,
-            |storage, context, trace| storage.save_cache(&caches, context, trace),
-        )
+        self.storage_stage(names, Phase::After, succeeded, |storage, context, trace| {
+            storage.save_cache(&caches, context, trace)
+        })
     }
 
     fn upload_artifacts(&mut self, succeeded: bool) -> Result<(), JobError> {
@@ -382,12 +405,9 @@ impl Driver {
                 "Uploading artifacts for failed job",
             ),
         };
-        self.storage_stage(
-            names,
-            CancelReason::Interrupted,
-            succeeded,
-            |storage, context, trace| storage.upload_artifacts(&artifacts, context, trace),
-        )
+        self.storage_stage(names, Phase::After, succeeded, |storage, context, trace| {
+            storage.upload_artifacts(&artifacts, context, trace)
+        })
     }
 
     fn cleanup(&mut self, supervisor: &mut Supervisor) {
@@ -395,7 +415,7 @@ impl Driver {
         let headline = "Cleaning up project directory and file based variables";
         let bounds = StageBounds {
             deadline: None,
-            heeds: CancelReason::Interrupted,
+            phase: Phase::After,
         };
         // Nothing depends on it: the directory goes with the supervisor.
         let _ = self.stage(
@@ -427,7 +447,7 @@ impl Driver {
         script: &str,
         bounds: StageBounds,
     ) -> Result<(), JobError> {
-        self.still_alive(bounds.heeds)?;
+        self.still_alive(bounds.phase)?;
         self.writer().section_start(name, headline);
         let job_deadline = self.deadline();
         let deadline = bounds
@@ -438,14 +458,14 @@ impl Driver {
             &Bounds {
                 deadline,
                 canceller: &self.canceller,
-                heeds: bounds.heeds,
+                heeds: bounds.phase.heeds(),
                 grace: self.run.grace,
             },
             &mut |bytes| self.trace.write(Stream::Script, bytes),
         );
         self.trace.flush();
         let result = match ended {
-            Ok(end) => self.judge(name, &end),
+            Ok(end) => self.judge(name, bounds.phase, &end),
             Err(error) => self.die(JobError::system(error.to_string())),
         };
         self.writer().section_end(name);
@@ -453,7 +473,7 @@ impl Driver {
     }
 
     /// Turns the end of a stage into a result; remembers what ends the whole job.
-    fn judge(&mut self, name: &str, end: &StageEnd) -> Result<(), JobError> {
+    fn judge(&mut self, name: &str, phase: Phase, end: &StageEnd) -> Result<(), JobError> {
         self.leaky |= end.leaky;
         self.leftovers = self.leftovers.saturating_add(end.leftovers);
         match end.interrupted {
@@ -468,15 +488,7 @@ impl Driver {
                 }
                 Err(JobError::stage_timeout(name))
             }
-            Some(Interrupt::Cancel(reason)) => {
-                let error = JobError::canceled(reason);
-                let only_scripts = reason == CancelReason::Canceled && name.starts_with("step_");
-                if only_scripts {
-                    Err(error)
-                } else {
-                    self.die(error)
-                }
-            }
+            Some(Interrupt::Cancel(reason)) => self.canceled(phase, reason),
             None => match end.shell {
                 ShellEnd::Code(0) => Ok(()),
                 shell => Err(JobError::of_shell(shell)),
@@ -487,7 +499,7 @@ impl Driver {
     fn storage_stage(
         &mut self,
         (name, headline): (&str, &str),
-        heeds: CancelReason,
+        phase: Phase,
         succeeded: bool,
         call: impl FnOnce(
             &mut dyn crate::storage::Storage,
@@ -495,7 +507,7 @@ impl Driver {
             &mut TraceWriter<'_>,
         ) -> Result<(), StorageFailure>,
     ) -> Result<(), JobError> {
-        self.still_alive(heeds)?;
+        self.still_alive(phase)?;
         self.writer().section_start(name, headline);
         let variables = self.variables_with_env_file();
         let context = StorageContext {
@@ -527,17 +539,29 @@ impl Driver {
     }
 
     /// Refuses to start anything once the job is over for good.
-    fn still_alive(&mut self, heeds: CancelReason) -> Result<(), JobError> {
+    fn still_alive(&mut self, phase: Phase) -> Result<(), JobError> {
         if let Some(error) = &self.dead {
             return Err(error.clone());
         }
-        if let Some(reason) = self.canceller.reason().filter(|reason| *reason >= heeds) {
-            return self.die(JobError::canceled(reason));
+        if let Some(reason) = self
+            .canceller
+            .reason()
+            .filter(|reason| *reason >= phase.heeds())
+        {
+            return self.canceled(phase, reason);
         }
         if self.deadline() <= Instant::now() {
             return self.die(JobError::job_timeout(self.run.spec.timeout));
         }
         Ok(())
+    }
+
+    fn canceled(&mut self, phase: Phase, reason: CancelReason) -> Result<(), JobError> {
+        let error = JobError::canceled(reason);
+        match phase.dies_of(reason) {
+            true => self.die(error),
+            false => Err(error),
+        }
     }
 
     fn die(&mut self, error: JobError) -> Result<(), JobError> {
@@ -573,7 +597,7 @@ impl StageBounds {
     fn before_scripts() -> Self {
         Self {
             deadline: None,
-            heeds: CancelReason::Canceled,
+            phase: Phase::Before,
         }
     }
 }

@@ -5,6 +5,20 @@
 //! [`Outcome`]. Every job has a small supervisor process: the hosting binary calls [`supervisor_main`] when it is started
 //! with the private word of its [`SupervisorCommand`].
 //!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! fn main() -> ExitCode {
+//!     let mut args = std::env::args_os().skip(1);
+//!     if args.next().is_some_and(|word| word == "__supervise") {
+//!         return tidegate_exec::supervisor_main(args, |_plan| Ok(()));
+//!     }
+//!     let executor = tidegate_exec::ShellExecutor::of_this_binary("__supervise");
+//!     // … `executor?.start(job_run)?.wait()`
+//!     ExitCode::from(u8::from(executor.is_err()))
+//! }
+//! ```
+//!
 //! The crate knows nothing of planning, of stores or of terminals, and handles no signals of the engine.
 
 mod cancel;

@@ -106,6 +106,15 @@ impl JobVariables {
         expand_as_runner(text, |name| self.get(name).map(Cow::from)).into_string()
     }
 
+    /// The variables whose names are wanted; the others would only fill the snapshots.
+    #[cfg(test)]
+    pub(crate) fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
+        let entries = self.entries.iter().filter(|variable| wanted(&variable.key));
+        Self {
+            entries: entries.cloned().collect(),
+        }
+    }
+
     /// The values to hide in the log.
     pub fn masked_values(&self) -> impl Iterator<Item = &str> {
         self.entries

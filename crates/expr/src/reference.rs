@@ -32,7 +32,9 @@ pub fn nested_references(text: &str) -> impl Iterator<Item = Reference<'_>> {
 
 /// Whether `text` can hold a reference at all; a cheap test before anything else.
 pub(crate) fn may_refer(text: &str) -> bool {
-    text.bytes().any(|b| b == b'$' || b == b'%')
+    // Without an early exit, so that it runs on whole vectors: 5000 jobs have 400 000 values.
+    text.bytes()
+        .fold(false, |found, b| found | (b == b'$') | (b == b'%'))
 }
 
 struct Scanner<'a> {

@@ -6,6 +6,7 @@
 //! The crate knows neither configuration files nor how anything runs.
 
 mod artifact_sources;
+mod cache_key;
 mod event;
 mod id;
 mod job;
@@ -16,7 +17,9 @@ mod selection;
 mod spec;
 mod spec_builder;
 mod status;
+mod wire;
 
+pub use cache_key::{CleanCacheKey, clean_cache_key};
 pub use event::{CacheOutcome, Event, EventKind};
 pub use id::{Attempt, JobIdx, JobKey, PipelineId, StageIdx};
 pub use job::{
@@ -37,3 +40,4 @@ pub use spec::{
 };
 pub use spec_builder::{CacheSuffix, StartFacts, job_spec};
 pub use status::Status;
+pub use wire::{EVENT_VERSION, UnreadableEvent, event_from_json, event_to_json};

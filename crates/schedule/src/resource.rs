@@ -59,10 +59,8 @@ impl ResourceGroups {
 
 impl Group {
     fn take(&mut self, job: JobKey, claim: Claim) {
-        if claim == Claim::Requested && self.asking.contains_key(&job) {
-            return;
-        }
-        if self.holder == Some(job) && claim != Claim::Released {
+        let has_or_asks = self.holder == Some(job) || self.asking.contains_key(&job);
+        if claim == Claim::Requested && has_or_asks {
             return;
         }
         self.forget(job);
@@ -221,6 +219,22 @@ mod tests {
         let claims = [(new, Claim::Expected), (old, Claim::Requested)];
         assert_eq!(grants(ProcessMode::NewestFirst, &claims), []);
         assert_eq!(grants(ProcessMode::NewestReadyFirst, &claims), [old]);
+    }
+
+    #[test]
+    fn a_job_that_is_put_back_gives_the_slot_back() {
+        let (back, next) = (job(1, 0), job(1, 1));
+        let claims = [
+            (back, Claim::Requested),
+            (next, Claim::Requested),
+            (back, Claim::Expected),
+            (next, Claim::Released),
+            (back, Claim::Requested),
+        ];
+        assert_eq!(
+            grants(ProcessMode::OldestFirst, &claims),
+            [back, next, back]
+        );
     }
 
     #[test]

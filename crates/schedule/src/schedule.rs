@@ -12,6 +12,8 @@ mod person;
 mod progress;
 mod report;
 mod reset;
+#[cfg(test)]
+mod tests;
 mod transition;
 
 use std::cmp::Reverse;

@@ -310,8 +310,24 @@ impl Store {
     }
 
     fn find_entry(&self, kind: EntryKind, project: &str, key: &str) -> Result<Option<Entry>> {
+        let mut entry = self.look_up_entry(kind, project, key)?;
+        while let Some(found) = &entry {
+            let Err(damage) = check_layers_exist(found) else {
+                break;
+            };
+            // Another process may have replaced or evicted it just now.
+            let again = self.look_up_entry(kind, project, key)?;
+            if again == entry {
+                return Err(damage);
+            }
+            entry = again;
+        }
+        Ok(entry)
+    }
+
+    fn look_up_entry(&self, kind: EntryKind, project: &str, key: &str) -> Result<Option<Entry>> {
         let boot = self.boot();
-        let entry = self.read(|connection| {
+        self.read(|connection| {
             let mut statement = connection.prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM entries e
                  WHERE e.kind = ?2 AND e.project = ?3 AND e.key = ?4 AND {USABLE}
@@ -322,11 +338,7 @@ impl Store {
             entry
                 .map(|entry| self.with_layers(connection, entry))
                 .transpose()
-        })?;
-        if let Some(entry) = &entry {
-            check_layers_exist(entry)?;
-        }
-        Ok(entry)
+        })
     }
 
     pub(crate) fn with_layers(&self, connection: &Connection, mut entry: Entry) -> Result<Entry> {

@@ -8,6 +8,7 @@
 use std::fs::{File, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::Store;
 use crate::error::{IoContext, Result, StoreError};
@@ -18,6 +19,10 @@ const HEAD: u64 = 12;
 const LONGEST: u32 = 1 << 26;
 /// Appended bytes beyond this are handed to the kernel without waiting for a commit.
 const BUFFER: usize = 1 << 16;
+
+/// [`Store::is_run_live`] holds the lock for an instant; a writer tries for longer than that.
+const PROBES: u32 = 5;
+const PROBE: Duration = Duration::from_millis(4);
 
 /// The only writer of a run. Its lock says that the run is live.
 #[derive(Debug)]
@@ -82,7 +87,18 @@ impl Store {
         })
     }
 
+    /// Takes the lock of a run, waiting out those who only probe for it.
     pub(crate) fn lock_run(&self, run: RunId) -> Result<File> {
+        for _ in 0..PROBES {
+            match self.try_lock_run(run) {
+                Err(StoreError::RunBusy { .. }) => std::thread::sleep(PROBE),
+                other => return other,
+            }
+        }
+        self.try_lock_run(run)
+    }
+
+    pub(crate) fn try_lock_run(&self, run: RunId) -> Result<File> {
         let path = self.layout().run(run.0).join("events");
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);

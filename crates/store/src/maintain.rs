@@ -131,7 +131,8 @@ impl Store {
         })
     }
 
-    fn drop_unsettled(&self, last: i64) -> Result<()> {
+    /// Forgets what was saved but never settled, up to this tree.
+    pub(crate) fn drop_unsettled(&self, last: i64) -> Result<()> {
         let boot = self.boot();
         let freed = self.write(|transaction| {
             let unsettled = "SELECT id FROM trees WHERE boot = ?1 AND id <= ?2";

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
 
+use crate::artifact::Artifact;
 use crate::entry::Entry;
 use crate::error::{IoContext, Result, StoreError};
 use crate::overlay;
@@ -36,6 +37,18 @@ impl Entry {
     /// For those who cannot mount. Modes, times and links are kept, owners when permitted.
     pub fn copy_to(&self, target: &Path) -> Result<()> {
         materialise(&self.layers, target, Means::Copy, Product::Whole)
+    }
+}
+
+impl Artifact {
+    /// Copies the artifact into `target`, an existing directory that holds none of its paths.
+    pub fn copy_to(&self, target: &Path) -> Result<()> {
+        materialise(
+            std::slice::from_ref(&self.tree),
+            target,
+            Means::Copy,
+            Product::Whole,
+        )
     }
 }
 

@@ -144,7 +144,7 @@ impl Store {
 
     /// Whether a process is writing the run now.
     pub fn is_run_live(&self, run: RunId) -> Result<bool> {
-        match self.lock_run(run) {
+        match self.try_lock_run(run) {
             Ok(_lock) => Ok(false),
             Err(StoreError::RunBusy { .. }) => Ok(true),
             Err(StoreError::Gone { .. }) => Ok(false),

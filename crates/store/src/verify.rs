@@ -6,6 +6,7 @@
 //! ([`Store::hash_pending`]), and from then on are what contents are held against.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -125,10 +126,12 @@ impl Store {
     /// Reads the contents of trees that have no digests yet, for about `time`; returns how many
     /// trees were completed.
     ///
-    /// For idle moments: uses all processors, and stops between trees.
+    /// For idle moments: uses all processors, and stops between trees. Files that this user may
+    /// not read stay without digest. The first failure is returned after the other trees are done.
     pub fn hash_pending(&self, time: Duration) -> Result<usize> {
         let deadline = Instant::now() + time;
         let mut done = 0;
+        let mut failed = None;
         for tree in self.tree_rows("hashed = 0")? {
             if Instant::now() >= deadline {
                 break;
@@ -137,10 +140,11 @@ impl Store {
                 Ok(()) => done += 1,
                 // Evicted, or hashed by another process, meanwhile.
                 Err(_) if !self.still_has(&tree)? => {}
-                Err(error) => return Err(error),
+                // One damaged tree must not keep the others waiting.
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
-        Ok(done)
+        failed.map_or(Ok(done), Err)
     }
 
     fn verify_index(&self, verified: &mut Verified) -> Result<()> {
@@ -400,8 +404,10 @@ fn differs(path: &Path, why: &str) -> StoreError {
 fn compare_contents(batch: &mut Vec<(PathBuf, Digest)>) -> Result<()> {
     let digests = digests(batch.iter().map(|(path, _)| path.clone()).collect());
     for ((path, expected), found) in batch.drain(..).zip(digests) {
-        if found? != expected {
-            return Err(differs(&path, "its content differs"));
+        match found? {
+            Some(found) if found == expected => {}
+            Some(_) => return Err(differs(&path, "its content differs")),
+            None => return Err(differs(&path, "it can no longer be read")),
         }
     }
     Ok(())
@@ -416,14 +422,25 @@ fn add_digests(root: &Path, batch: &mut [ManifestEntry]) -> Result<()> {
         .collect();
     for (entry, found) in batch.iter_mut().filter(files).zip(digests(paths)) {
         if let Node::File { digest, .. } = &mut entry.node {
-            *digest = Some(found?);
+            *digest = found?;
         }
     }
     Ok(())
 }
 
+/// `None`: this user may not read the file.
+fn readable_digest(path: &Path) -> Result<Option<Digest>> {
+    match Digest::of_file(path) {
+        Ok(digest) => Ok(Some(digest)),
+        Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// The digests of files, in order, read by all processors.
-fn digests(paths: Vec<PathBuf>) -> Vec<Result<Digest>> {
+fn digests(paths: Vec<PathBuf>) -> Vec<Result<Option<Digest>>> {
     let threads = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(8);
@@ -434,11 +451,11 @@ fn digests(paths: Vec<PathBuf>) -> Vec<Result<Digest>> {
             let index = next.fetch_add(1, Ordering::Relaxed);
             paths.get(index).map(|path| (index, path))
         } {
-            done.push((index, Digest::of_file(path)));
+            done.push((index, readable_digest(path)));
         }
         done
     };
-    let mut all: Vec<(usize, Result<Digest>)> = std::thread::scope(|scope| {
+    let mut all: Vec<(usize, Result<Option<Digest>>)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let mut all = work();
         for worker in workers {

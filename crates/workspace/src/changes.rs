@@ -99,19 +99,19 @@ fn upper_dir(
     if now.is_opaque(fd.as_fd()) {
         return whole(base, now, dir, changes);
     }
-    for (name, _) in list(&fd, dir)? {
+    let names = list(&fd, dir)?;
+    let below_dir = Below::new(base, dir, names.len())?;
+    for (name, _) in names {
         let path = dir.join(OsStr::from_bytes(name.to_bytes()));
         let stat = statat(&fd, &name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &path)?;
-        let before = base.lookup(&path)?;
+        let before = below_dir.find(&path)?;
         if is_whiteout(&stat) {
             if let Some(before) = before {
                 deleted(base, before, changes)?;
             }
             continue;
         }
-        let Some(entry) = now.lookup(&path)? else {
-            continue;
-        };
+        let entry = Entry::new(path.clone(), &stat, Origin::Upper);
         match before {
             None => added(now, entry, changes)?,
             Some(before) if before.kind == Kind::Dir && entry.kind == Kind::Dir => {
@@ -130,6 +130,41 @@ fn upper_dir(
         }
     }
     Ok(())
+}
+
+/// One directory of the layers, to be asked for names.
+enum Below<'a> {
+    /// For a few names: the directories it is merged from.
+    Asked {
+        base: &'a Union,
+        dir: &'a Path,
+        roots: Vec<usize>,
+    },
+    /// For many: everything in it, in order of path.
+    Listed(Vec<Entry>),
+}
+
+impl<'a> Below<'a> {
+    fn new(base: &'a Union, dir: &'a Path, names: usize) -> Result<Self, TreeError> {
+        let roots = base.directory(dir)?.unwrap_or_default();
+        if names <= 16 {
+            return Ok(Below::Asked { base, dir, roots });
+        }
+        base.children(dir, roots).map(Below::Listed)
+    }
+
+    fn find(&self, path: &Path) -> Result<Option<Entry>, TreeError> {
+        match self {
+            Below::Asked { base, dir, roots } => {
+                let name = path.file_name().unwrap_or_default();
+                Ok(base.find(roots, dir, name)?.map(|(entry, _)| entry))
+            }
+            Below::Listed(entries) => {
+                let place = entries.binary_search_by(|entry| entry.path.as_path().cmp(path));
+                Ok(place.ok().and_then(|place| entries.get(place)).cloned())
+            }
+        }
+    }
 }
 
 /// Compares all of a directory that hides the one below.

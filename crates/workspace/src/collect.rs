@@ -16,7 +16,7 @@ use crate::error::{At, TreeError};
 use crate::layer::Content;
 use crate::listing::list;
 use crate::transfer::Transfer;
-use crate::union::{Entry, Kind, OPAQUE, Origin, Union};
+use crate::union::{Entry, Kind, OPAQUE, Origin, Union, open_file, siblings};
 use crate::workspace::{Workspace, c_name};
 use crate::{beneath, parallel};
 
@@ -257,7 +257,7 @@ impl Collector<'_> {
                 self.make_parents(&entry.path, &mut made, &mut modes)?;
             }
         }
-        parallel::map(&singles, |entry| self.bring(entry))?;
+        parallel::map(&siblings(&singles), |entries| self.bring_siblings(entries))?;
         // Last and deepest first, since a directory may be closed to writing.
         for (path, mode) in modes.iter().rev() {
             chmodat(
@@ -335,19 +335,33 @@ impl Collector<'_> {
         entry.links > 1 && self.union.is_plain()
     }
 
-    fn bring(&self, entry: &Entry) -> Result<(), TreeError> {
-        let (from, from_name) = self.union.open_parent(entry)?;
-        let parent = entry.path.parent().unwrap_or(Path::new(""));
+    /// Brings files of one directory of one origin.
+    fn bring_siblings(&self, entries: &[&Entry]) -> Result<(), TreeError> {
+        let Some(first) = entries.first() else {
+            return Ok(());
+        };
+        let (from, _) = self.union.open_parent(first)?;
+        let parent = first.path.parent().unwrap_or(Path::new(""));
         let to = beneath::open(&self.staging, parent, OFlags::PATH | OFlags::DIRECTORY)
             .at("open directory", parent)?;
+        entries
+            .iter()
+            .try_for_each(|entry| self.bring(entry, &from, &to))
+    }
+
+    fn bring(&self, entry: &Entry, from: &OwnedFd, to: &OwnedFd) -> Result<(), TreeError> {
         let name = c_name(&entry.path)?;
         let done = match self.way(entry) {
-            Mode::Move => renameat(&from, &from_name, &to, &name),
-            Mode::Link => linkat(&from, &from_name, &to, &name, AtFlags::empty()),
-            Mode::Copy => return self.copy(entry, &from, &to, &name),
+            Mode::Move => renameat(from, &name, to, &name),
+            Mode::Link => linkat(from, &name, to, &name, AtFlags::empty()),
+            Mode::Copy => return self.copy(entry, from, to, &name),
         };
         match done {
-            Err(Errno::XDEV | Errno::MLINK | Errno::PERM) => self.copy(entry, &from, &to, &name),
+            // Another file system, too many links, links not permitted, or a directory the job has
+            // closed to writing.
+            Err(Errno::XDEV | Errno::MLINK | Errno::PERM | Errno::ACCESS) => {
+                self.copy(entry, from, to, &name)
+            }
             done => done.at("collect", &entry.path),
         }
     }
@@ -376,7 +390,7 @@ impl Collector<'_> {
                 .transfer
                 .symlink(from.as_fd(), name, &stat, to.as_fd(), name),
             _ => {
-                let file = self.union.open_entry(entry)?;
+                let file = open_file(from, name).at("open file", &entry.path)?;
                 self.transfer.file(file.as_fd(), &stat, to.as_fd(), name)
             }
         }

@@ -108,6 +108,9 @@ pub fn snapshot(
     take(&source, seen, into, previous)
 }
 
+/// How many files of one directory a thread takes at a time.
+const GROUP_MAX: usize = 256;
+
 /// What came of one file.
 enum Outcome {
     Kept(ManifestEntry, How),
@@ -150,7 +153,10 @@ fn gather(outcomes: Vec<Vec<Outcome>>) -> Gathered {
 
 /// One `lstat` a file, one `open` a directory.
 fn look_at(source: &OwnedFd, files: &[&Path]) -> Result<Vec<Vec<Outcome>>, TreeError> {
-    let groups: Vec<&[&Path]> = files.chunk_by(|a, b| a.parent() == b.parent()).collect();
+    let groups: Vec<&[&Path]> = files
+        .chunk_by(|a, b| a.parent() == b.parent())
+        .flat_map(|group| group.chunks(GROUP_MAX))
+        .collect();
     let now = wall_clock();
     parallel::map(&groups, |group| {
         let skip = |path: &Path, why| {
@@ -246,6 +252,7 @@ fn take(
     let groups: Vec<&[ManifestEntry]> = seen
         .kept
         .chunk_by(|a, b| a.path.parent() == b.path.parent())
+        .flat_map(|group| group.chunks(GROUP_MAX))
         .collect();
     let mut taken = gather(parallel::map(&groups, |group| taker.take_group(group))?);
     taken.skipped.extend(seen.skipped);

@@ -10,11 +10,14 @@ use rustix::fs::{
     utimensat,
 };
 use rustix::io::Errno;
+use rustix::process::{getegid, geteuid};
 
 /// How files are duplicated, and what was learnt about the file system on the way.
 pub(crate) struct Transfer {
     clones: AtomicBool,
     keeps_owner: bool,
+    /// The user and group new files belong to.
+    own: (u32, u32),
 }
 
 impl Transfer {
@@ -22,7 +25,8 @@ impl Transfer {
     pub(crate) fn new() -> Self {
         Transfer {
             clones: AtomicBool::new(true),
-            keeps_owner: rustix::process::geteuid().is_root(),
+            keeps_owner: geteuid().is_root(),
+            own: (geteuid().as_raw(), getegid().as_raw()),
         }
     }
 
@@ -68,7 +72,7 @@ impl Transfer {
     ) -> Result<(), Errno> {
         let target = readlinkat(from, from_name, Vec::new())?;
         symlinkat(target.as_c_str(), to, to_name)?;
-        if self.keeps_owner {
+        if self.keeps_owner && (like.st_uid, like.st_gid) != self.own {
             let (uid, gid) = (Uid::from_raw(like.st_uid), Gid::from_raw(like.st_gid));
             chownat(to, to_name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
         }
@@ -91,7 +95,12 @@ impl Transfer {
                 Err(errno) => return Err(errno),
             }
         }
-        copy_in_kernel(from, to)
+        // One read and one write beat what the kernel sets up to copy by itself.
+        if like.st_size <= SMALL as _ {
+            copy_small(from, to)
+        } else {
+            copy_in_kernel(from, to)
+        }
     }
 }
 
@@ -124,10 +133,20 @@ fn copy_in_kernel(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), Errno>
     }
 }
 
+/// What fits on a stack.
+const SMALL: usize = 32 * 1024;
+
+fn copy_small(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), Errno> {
+    copy_through(&mut [0; SMALL], from, to)
+}
+
 fn copy_by_hand(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), Errno> {
-    let mut buffer = vec![0; 128 * 1024];
+    copy_through(&mut vec![0; 128 * 1024], from, to)
+}
+
+fn copy_through(buffer: &mut [u8], from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), Errno> {
     loop {
-        let read = match rustix::io::read(from, &mut buffer) {
+        let read = match rustix::io::read(from, &mut *buffer) {
             Ok(0) => return Ok(()),
             Ok(read) => read,
             Err(Errno::INTR) => continue,

@@ -15,7 +15,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::fs::{AtFlags, FileType, OFlags, RawDir, Stat, fgetxattr, readlinkat, statat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, RawDir, Stat, fgetxattr, openat, readlinkat, statat,
+};
 use rustix::io::Errno;
 
 use crate::error::{At, TreeError};
@@ -241,9 +243,7 @@ impl Union {
     /// Opens the regular file `entry` for reading.
     pub(crate) fn open_entry(&self, entry: &Entry) -> Result<OwnedFd, TreeError> {
         let root = self.root_of(entry)?;
-        // Not to hang on a pipe that took the file's place.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-        beneath::open(&root.fd, &entry.path, flags).at("open file", &entry.path)
+        beneath::open(&root.fd, &entry.path, READ).at("open file", &entry.path)
     }
 
     /// Opens the directory that holds `entry`, in the directory of the stack it comes from.
@@ -284,7 +284,7 @@ impl Union {
     }
 
     /// The roots in which `path` is a directory of the merged tree, topmost first.
-    fn directory(&self, path: &Path) -> Result<Option<Vec<usize>>, TreeError> {
+    pub(crate) fn directory(&self, path: &Path) -> Result<Option<Vec<usize>>, TreeError> {
         let mut roots: Vec<usize> = (0..self.roots.len()).collect();
         let mut at = PathBuf::new();
         for component in path.components() {
@@ -302,7 +302,7 @@ impl Union {
 
     /// The entry `name` of the directory `dir`, which exists in `roots`; for a directory, also the
     /// roots it is merged from.
-    fn find(
+    pub(crate) fn find(
         &self,
         roots: &[usize],
         dir: &Path,
@@ -336,6 +336,21 @@ impl Union {
             }
         }
         Ok(found)
+    }
+
+    /// The entries of the directory `dir`, which exists in `roots`, in order of path.
+    pub(crate) fn children(&self, dir: &Path, roots: Vec<usize>) -> Result<Vec<Entry>, TreeError> {
+        let task = Task {
+            id: 0,
+            path: dir.to_path_buf(),
+            roots,
+        };
+        let listing = self.list(task, &mut Vec::new(), &AtomicUsize::new(1))?;
+        Ok(listing
+            .entries
+            .into_iter()
+            .map(|(entry, _)| entry)
+            .collect())
     }
 
     fn list(
@@ -394,7 +409,7 @@ impl Union {
 }
 
 impl Entry {
-    fn new(path: PathBuf, stat: &Stat, origin: Origin) -> Self {
+    pub(crate) fn new(path: PathBuf, stat: &Stat, origin: Origin) -> Self {
         Entry {
             path,
             kind: Kind::of(stat),
@@ -625,6 +640,30 @@ fn flatten(listings: Vec<Listing>, count: usize) -> Walk {
         }
     }
     walk
+}
+
+/// Reading, and not hanging on a pipe that took the file's place.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK);
+
+/// Opens the file `name` of the directory `dir`, following no symbolic link.
+pub(crate) fn open_file(dir: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {
+    openat(
+        dir,
+        name,
+        READ | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+}
+
+/// Entries in order of path, cut where the directory or the origin changes, so that one open
+/// directory serves a whole piece; and into pieces small enough to share among threads.
+pub(crate) fn siblings<'a, 'e>(entries: &'a [&'e Entry]) -> Vec<&'a [&'e Entry]> {
+    let together =
+        |a: &&Entry, b: &&Entry| a.origin == b.origin && a.path.parent() == b.path.parent();
+    entries
+        .chunk_by(together)
+        .flat_map(|piece| piece.chunks(256))
+        .collect()
 }
 
 fn is_dir(stat: &Stat) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::CString;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use crate::layer::Layer;
 use crate::mount::{MountPlan, Overlay, Privilege};
 use crate::remove::remove_tree;
 use crate::transfer::Transfer;
-use crate::union::{Entry, Kind, Time, Union, Walk};
+use crate::union::{Entry, Kind, Time, Union, Walk, open_file, siblings};
 use crate::{beneath, parallel};
 
 /// What a workspace is made of.
@@ -35,6 +35,10 @@ pub struct WorkspaceSpec {
 
 /// A prepared working tree.
 ///
+/// Known limit of [`Backend::OverlayUser`], from the kernel (in a user namespace overlayfs cannot
+/// recognise a file it has copied up by its origin): after `ln a b` of a file of a layer, what is
+/// written to `a` in place may be seen through `b` with the old length while the job runs.
+///
 /// Invariant: nothing done through it reaches a layer. Overlay: the layers are read-only below.
 /// Reflink and copy: every file is a new inode, never a hard link.
 #[derive(Debug)]
@@ -45,17 +49,25 @@ pub struct Workspace {
 }
 
 /// By path; directories are left out.
-pub(crate) type Written = HashMap<PathBuf, (u64, Time)>;
+pub(crate) type Written = HashMap<PathBuf, Stamp>;
+
+/// An inode number and when anything about the inode last changed.
+type Stamp = (u64, Time);
 
 impl Workspace {
     /// Makes the workspace: for an overlay a few empty directories, otherwise the whole tree.
     ///
     /// # Errors
     ///
-    /// A layer that cannot be read, `dir` not empty, or a file that cannot be written. What was
+    /// A layer that cannot be read, `dir` not empty, more than 500 layers for an overlay, or a file
+    /// that cannot be written. What was
     /// made so far stays; [`Workspace::discard_at`] removes it.
     pub fn prepare(mut spec: WorkspaceSpec) -> Result<Self, TreeError> {
         drop_covered_layers(&mut spec.layers);
+        if spec.backend.is_overlay() && spec.layers.len() > OVERLAY_LAYERS_MAX {
+            let action = "stack more than 500 layers at";
+            return Err(TreeError::new(action, &spec.dir, Errno::TOOBIG));
+        }
         make_dir_all(&spec.dir)?;
         make_dir_all(&spec.scratch)?;
         let mut entries = std::fs::read_dir(&spec.dir).at("read directory", &spec.dir)?;
@@ -219,6 +231,9 @@ impl Workspace {
     }
 }
 
+/// The kernel's `OVL_MAX_STACK`; the copying backends have no such bound.
+const OVERLAY_LAYERS_MAX: usize = 500;
+
 /// The mode of directories nobody else has a say in.
 pub(crate) const DIR_MODE: Mode = Mode::from_raw_mode(0o755);
 
@@ -238,25 +253,8 @@ fn write_tree(
         .iter()
         .filter(|entry| entry.kind != Kind::Dir)
         .collect();
-    let written = parallel::map(&files, |entry| {
-        let (from, name) = union.open_parent(entry)?;
-        let parent = entry.path.parent().unwrap_or(Path::new(""));
-        let to = beneath::open(&root, parent, OFlags::PATH | OFlags::DIRECTORY)
-            .at("open directory", parent)?;
-        let stat = statat(&from, &name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &entry.path)?;
-        match entry.kind {
-            Kind::File => {
-                let file = union.open_entry(entry)?;
-                transfer.file(file.as_fd(), &stat, to.as_fd(), &name)
-            }
-            Kind::Symlink => transfer.symlink(from.as_fd(), &name, &stat, to.as_fd(), &name),
-            // A layer of the store has none of these; nothing could be restored from it.
-            Kind::Fifo | Kind::Socket | Kind::Device | Kind::Dir => Err(Errno::INVAL),
-        }
-        .at("copy", &entry.path)?;
-        let made = statat(&to, &name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &entry.path)?;
-        Ok((entry.path.clone(), (made.st_ino, Time::changed(&made))))
-    })?;
+    let write = |entries: &&[&Entry]| write_siblings(union, entries, &root, transfer);
+    let written = parallel::map(&siblings(&files), write)?;
     // Last, and deepest first: a directory may be closed to writing.
     for dir in entries.iter().rev().filter(|entry| entry.kind == Kind::Dir) {
         chmodat(
@@ -272,7 +270,39 @@ fn write_tree(
             keep_owner(union, dir, &root)?;
         }
     }
-    Ok(written.into_iter().collect())
+    Ok(written.into_iter().flatten().collect())
+}
+
+/// Copies files of one directory of one layer.
+fn write_siblings(
+    union: &Union,
+    entries: &[&Entry],
+    root: &OwnedFd,
+    transfer: &Transfer,
+) -> Result<Vec<(PathBuf, Stamp)>, TreeError> {
+    let Some(first) = entries.first() else {
+        return Ok(Vec::new());
+    };
+    let (from, _) = union.open_parent(first)?;
+    let parent = first.path.parent().unwrap_or(Path::new(""));
+    let to = beneath::open(root, parent, OFlags::PATH | OFlags::DIRECTORY)
+        .at("open directory", parent)?;
+    let write = |entry: &&Entry| {
+        let name = c_name(&entry.path)?;
+        let (from, to) = (from.as_fd(), to.as_fd());
+        let stat = statat(from, &name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &entry.path)?;
+        match entry.kind {
+            Kind::File => open_file(from, &name)
+                .and_then(|file| transfer.file(file.as_fd(), &stat, to, &name)),
+            Kind::Symlink => transfer.symlink(from, &name, &stat, to, &name),
+            // A layer of the store has none of these; nothing could be restored from it.
+            Kind::Fifo | Kind::Socket | Kind::Device | Kind::Dir => Err(Errno::INVAL),
+        }
+        .at("copy", &entry.path)?;
+        let made = statat(to, &name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &entry.path)?;
+        Ok((entry.path.clone(), (made.st_ino, Time::changed(&made))))
+    };
+    entries.iter().map(write).collect()
 }
 
 fn keep_owner(union: &Union, dir: &Entry, root: impl AsFd) -> Result<(), TreeError> {

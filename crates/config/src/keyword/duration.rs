@@ -75,12 +75,7 @@ const UNITS: [(&str, i64); 29] = [
     ("months", 30 * DAY),
     ("y", YEAR),
 ];
-const MORE_UNITS: [(&str, i64); 4] = [
-    ("yr", YEAR),
-    ("yrs", YEAR),
-    ("year", YEAR),
-    ("years", YEAR),
-];
+const MORE_UNITS: [(&str, i64); 4] = [("yr", YEAR), ("yrs", YEAR), ("year", YEAR), ("years", YEAR)];
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 const YEAR: i64 = 31_557_600;
@@ -317,7 +312,15 @@ mod tests {
 
     #[test]
     fn nothing_and_unknown_words_are_no_length() {
-        for text in ["", "0", "foo", "half hour", "an hour", "-1h", "1:2:3:4:5:6:7"] {
+        for text in [
+            "",
+            "0",
+            "foo",
+            "half hour",
+            "an hour",
+            "-1h",
+            "1:2:3:4:5:6:7",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -4,10 +4,10 @@ use tidegate_pipeline::EnvironmentAction;
 use tidegate_yaml::{Map, Node, Value};
 
 use super::schema::Schema;
+use crate::EnvironmentSpec;
 use crate::json::to_json;
 use crate::ruby::{Keys, to_s};
 use crate::typed::{Check, Faults, Place, is_blank, specified, string};
-use crate::EnvironmentSpec;
 
 const KEYS: [&str; 7] = [
     "name",
@@ -124,12 +124,23 @@ fn fields(check: &mut Check<'_>, map: &Map, name: Option<&Node>) -> Option<Envir
     Some(EnvironmentSpec {
         name: name.and_then(string)?,
         url: written_url,
-        action: action.and_then(|text| EnvironmentAction::from_name(&text.value)),
+        action: action.and_then(|text| action_of(&text.value)),
         on_stop,
         auto_stop_in,
         deployment_tier,
         kubernetes: kubernetes.map(|node| to_json(&node.value)),
     })
+}
+
+fn action_of(word: &str) -> Option<EnvironmentAction> {
+    let all = [
+        EnvironmentAction::Start,
+        EnvironmentAction::Stop,
+        EnvironmentAction::Prepare,
+        EnvironmentAction::Verify,
+        EnvironmentAction::Access,
+    ];
+    all.into_iter().find(|action| action.name() == word)
 }
 
 fn kubernetes(place: &Place<'_>, node: &Node, faults: &mut Faults) {
@@ -145,8 +156,9 @@ fn kubernetes(place: &Place<'_>, node: &Node, faults: &mut Faults) {
     check.known_keys(node, &keys);
     let Some(map) = node.as_map() else { return };
     let given = |key| specified(map, key).is_some_and(|node| !is_blank(node));
-    let managed = specified(map, "managed_resources");
-    let dashboard = specified(map, "dashboard");
+    let filled = |key| specified(map, key).filter(|node| !is_blank(node));
+    let managed = filled("managed_resources");
+    let dashboard = filled("dashboard");
     let enabled = managed
         .and_then(Node::as_map)
         .and_then(|map| specified(map, "enabled"));

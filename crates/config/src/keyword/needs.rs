@@ -109,8 +109,12 @@ pub(crate) fn needs(
     let numbered = items
         .iter()
         .filter_map(|item| item.as_map()?.get("parallel"));
-    let numbered = numbered
-        .filter(|node| matches!(node.value, Value::Int(_) | Value::BigInt(_) | Value::Float(_)));
+    let numbered = numbered.filter(|node| {
+        matches!(
+            node.value,
+            Value::Int(_) | Value::BigInt(_) | Value::Float(_)
+        )
+    });
     if let Some(node) = numbered.last() {
         check.fault_at(node.span, "config cannot use \"parallel: <number>\".");
     }
@@ -418,12 +422,7 @@ fn alternative(
     })
 }
 
-fn pipeline(
-    place: &Place<'_>,
-    node: &Node,
-    map: &Map,
-    faults: &mut Faults,
-) -> Option<WrittenNeed> {
+fn pipeline(place: &Place<'_>, node: &Node, map: &Map, faults: &mut Faults) -> Option<WrittenNeed> {
     let mut check = Check::new(place, node, faults);
     check.known_keys(node, &["pipeline", "job", "artifacts"]);
     let pipeline = check.required_string("pipeline", specified(map, "pipeline"));
@@ -436,12 +435,7 @@ fn pipeline(
     })
 }
 
-fn project(
-    place: &Place<'_>,
-    node: &Node,
-    map: &Map,
-    faults: &mut Faults,
-) -> Option<WrittenNeed> {
+fn project(place: &Place<'_>, node: &Node, map: &Map, faults: &mut Faults) -> Option<WrittenNeed> {
     let mut check = Check::new(place, node, faults);
     check.known_keys(node, &["project", "ref", "job", "artifacts"]);
     let project = check.required_string("project", specified(map, "project"));

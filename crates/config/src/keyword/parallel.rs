@@ -43,12 +43,7 @@ pub(crate) fn parallel(
     }
 }
 
-fn number(
-    place: &Place<'_>,
-    node: &Node,
-    allowed: bool,
-    faults: &mut Faults,
-) -> Option<Parallel> {
+fn number(place: &Place<'_>, node: &Node, allowed: bool, faults: &mut Faults) -> Option<Parallel> {
     let mut check = Check::new(place, node, faults);
     match node.value {
         Value::Int(number) => {

@@ -12,7 +12,7 @@ use super::rules_cache::cache_clause;
 use super::rules_files::{changes, exists};
 use super::variables::plain_variables;
 use crate::ruby::{Keys, inspect, to_s};
-use crate::typed::{Check, Context, Faults, Place, flatten, is_blank, specified};
+use crate::typed::{Check, Context, Faults, Place, flatten, specified};
 use crate::{AutoCancelSpec, Clause, IfClause, Rule, RuleWhen, Spanned, Text};
 
 /// Rules with their needs as written.
@@ -191,7 +191,9 @@ fn own_fields(
         }
     }
     let spanned = |value: Option<bool>, node: Option<&Node>| {
-        value.zip(node).map(|(value, node)| Spanned::new(value, node.span))
+        value
+            .zip(node)
+            .map(|(value, node)| Spanned::new(value, node.span))
     };
     let allow = specified(map, "allow_failure");
     rule.allow_failure = spanned(check.boolean("allow failure", allow), allow);
@@ -206,7 +208,11 @@ fn own_fields(
             _ => text.clone(),
         };
         let known = of.whens().contains(&&*text);
-        check.ensure(known, node.span, format_args!("when unknown value: {shown}"));
+        check.ensure(
+            known,
+            node.span,
+            format_args!("when unknown value: {shown}"),
+        );
         rule.when = rule_when(&text).map(|when| Spanned::new(when, node.span));
     }
 }
@@ -301,6 +307,7 @@ pub(crate) fn ends_with_bare_when(node: &Node) -> bool {
     let Some(map) = nodes.last().and_then(|node| node.as_map()) else {
         return false;
     };
-    let when = map.get("when").filter(|_| map.len() == 1);
-    when.is_some_and(|node| !is_blank(node) && node.as_str() != Some("never"))
+    let written = map.iter().filter(|(_, node)| !node.is_null()).count();
+    let when = specified(map, "when").filter(|_| written == 1);
+    when.is_some_and(|node| node.as_str() != Some("never"))
 }

@@ -9,9 +9,8 @@ use crate::typed::{Check, Faults, Place, nested_texts};
 pub(crate) fn script(place: &Place<'_>, node: &Node, faults: &mut Faults) -> Option<Vec<Text>> {
     let commands = nested_texts(node);
     if commands.is_none() {
-        Check::new(place, node, faults).fault(
-            "config should be a string or a nested array of strings up to 10 levels deep",
-        );
+        Check::new(place, node, faults)
+            .fault("config should be a string or a nested array of strings up to 10 levels deep");
     }
     commands
 }

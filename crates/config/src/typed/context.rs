@@ -61,7 +61,7 @@ impl<'s> Context<'s> {
         if let Some(known) = self.patterns.get(text) {
             return known.clone();
         }
-        let parsed = Pattern::parse(text).ok().map(Arc::new);
+        let parsed = Pattern::from_literal(text).ok().map(Arc::new);
         self.patterns.insert(text.clone(), parsed.clone());
         parsed
     }

@@ -158,13 +158,7 @@ impl Scripts<'_> {
     }
 
     fn export_all(&self, body: &mut Body) {
-        if self
-            .variables
-            .iter()
-            .any(|variable| variable.file.is_some())
-        {
-            body.make_dir(self.temp_dir);
-        }
+        body.make_dir(self.temp_dir);
         for variable in self.variables.iter() {
             match &variable.file {
                 Some(path) => {
@@ -174,7 +168,6 @@ impl Scripts<'_> {
                 None => body.export(&variable.key, &variable.value),
             }
         }
-        body.make_dir(self.temp_dir);
         body.load_env_file(&self.env_file());
     }
 

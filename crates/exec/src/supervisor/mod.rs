@@ -159,16 +159,16 @@ impl Job {
     /// Waits for an order, the end of the shell or the time to act; returns whether there is an order.
     fn wait(&self, socket: BorrowedFd<'_>, stage: Option<&Stage>) -> io::Result<bool> {
         let mut descriptors = vec![PollFd::from_borrowed_fd(socket, PollFlags::IN)];
-        let mut timeout = None;
+        // Without a stage too: a signal may come just before the wait.
+        let mut timeout = REAP_EVERY;
         if let Some(stage) = stage {
             descriptors.push(PollFd::new(&stage.watch, PollFlags::IN));
             let until_kill = stage
                 .kill_at
                 .map(|at| at.saturating_duration_since(Instant::now()));
-            timeout = Some(until_kill.unwrap_or(REAP_EVERY).min(REAP_EVERY));
+            timeout = until_kill.map_or(timeout, |until| until.min(timeout));
         }
-        let timeout = timeout.map(timespec);
-        match poll(&mut descriptors, timeout.as_ref()) {
+        match poll(&mut descriptors, Some(&timespec(timeout))) {
             Ok(_) => Ok(!descriptors[0].revents().is_empty()),
             Err(rustix::io::Errno::INTR) => Ok(false),
             Err(error) => Err(error.into()),

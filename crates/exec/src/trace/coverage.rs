@@ -72,7 +72,11 @@ fn first_number(text: &str) -> Option<String> {
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
     let whole = digits(text);
     let fraction = text.get(whole..)?.strip_prefix('.').map_or(0, digits);
-    let length = if fraction > 0 { whole + 1 + fraction } else { whole };
+    let length = if fraction > 0 {
+        whole + 1 + fraction
+    } else {
+        whole
+    };
     text.get(..length).map(str::to_owned)
 }
 
@@ -100,7 +104,8 @@ mod tests {
     #[track_caller]
     fn check(pattern: &str, log: &str, expected: Option<&str>) {
         for size in [1, 3, 1000] {
-            let mut coverage = Coverage::new(Pattern::compile(pattern, "").expect("a pattern of this test"));
+            let mut coverage =
+                Coverage::new(Pattern::compile(pattern, "").expect("a pattern of this test"));
             log.as_bytes()
                 .chunks(size)
                 .for_each(|piece| coverage.push(piece));

@@ -71,6 +71,7 @@ const ROWS: &[Row] = &[
     row(&["echo \"it's \\\"é\\\"\""], 0, "it's \"é\""),
     row(&["  echo trimmed  ", ""], 0, "trimmed"),
     row(&["echo $UNSET_NAME; echo x"], 0, "x"),
+    row(&["yes | head -1"], 141, "y"),
     row(&["exit 137"], 137, ""),
     row(&["exit 255"], 255, ""),
     flagged(LEGACY, &["(exit 7)"], 1, ""),

@@ -98,7 +98,7 @@ impl Schedule {
         self.job(producer).presence == Presence::Satisfied && !self.would_wait_for(producer, job)
     }
 
-    /// Whether `job`, once created, could not start before `other` is over.
+    /// Whether `job` could not start before `other` is over, if neither were: putting `other` behind it would close a circle.
     fn would_wait_for(&self, job: JobIdx, other: JobIdx) -> bool {
         let mut seen = BTreeSet::from([job]);
         let mut open = vec![job];
@@ -118,7 +118,7 @@ impl Schedule {
                 before.extend(gated.filter(|gated| self.job(*gated).stage < this.stage));
             }
             for next in before {
-                if self.class(next) == Class::Open && seen.insert(next) {
+                if seen.insert(next) {
                     open.push(next);
                 }
             }
@@ -147,7 +147,7 @@ impl Schedule {
         let consumers: Vec<JobIdx> = self.gates.consumers(producer).collect();
         for consumer in consumers {
             match self.status(consumer) {
-                Status::Created => self.judge_if_decided(consumer),
+                Status::Created => self.await_turn(consumer),
                 Status::Skipped => self.note_stale(consumer),
                 _ => {}
             }

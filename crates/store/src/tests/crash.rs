@@ -69,6 +69,12 @@ fn an_error_at_every_write_point_leaves_the_old_or_the_new() {
         let result = everything(&store);
         arm(None);
         let error = result.unwrap_err();
+        if matches!(point, Point::Adopted | Point::RowsWritten) {
+            let trees = fs::read_dir(store.directory().join("trees"))
+                .unwrap()
+                .count();
+            assert_eq!(trees, 1, "{point:?}: a failed save cleans up at once");
+        }
         assert!(
             matches!(error, StoreError::Injected(at) if at == point),
             "{point:?}: {error}"

@@ -61,6 +61,39 @@ fn after_a_power_cut_a_key_points_at_its_last_settled_entry() {
 }
 
 #[test]
+fn when_the_disk_cannot_sync_only_settled_entries_stay() {
+    let (_dir, store) = store();
+    save(&store, "k", &[("a", "settled")]);
+    store.settle().unwrap();
+    let newer = save(&store, "k", &[("a", "doubtful")]);
+    save_delta(&store, "d", &newer, &[("b", "doubtful")], &[]);
+    let staging = store.staging().unwrap();
+    let new = crate::NewArtifact {
+        run: RunId(1),
+        job: "j",
+        attempt: 1,
+        name: "n",
+        r#type: "archive",
+        expire_in: None,
+    };
+    store
+        .put_artifacts(new, staging.tree("t").unwrap())
+        .unwrap();
+    // What `settle` does after an error of `syncfs`.
+    store.drop_unsettled(i64::MAX).unwrap();
+    assert_eq!(text(&store, "k").unwrap(), ["a=settled"]);
+    assert_eq!(store.find_cache("p", "d").unwrap(), None);
+    assert_eq!(
+        store
+            .find_artifacts(crate::ArtifactFilter::default())
+            .unwrap(),
+        []
+    );
+    assert_eq!(trees_on_disk(&store), 1);
+    assert_eq!(store.verify(Depth::Lstat).unwrap().problems, []);
+}
+
+#[test]
 fn a_superseded_entry_goes_when_the_newer_is_settled_and_it_is_not_leased() {
     let (_dir, store) = store();
     let old = save(&store, "k", &[("a", "1")]);
@@ -280,4 +313,19 @@ fn verify_finds_orphans_and_damaged_manifests() {
         "{problems:?}"
     );
     assert_eq!(store.maintain(LONG).unwrap().orphans, 1);
+}
+
+#[test]
+fn a_damaged_tree_does_not_keep_others_from_being_hashed() {
+    let (_dir, store) = store();
+    let entry = save(&store, "a", &[("a", "1")]);
+    save(&store, "b", &[("b", "1")]);
+    fs::remove_file(entry.layers[0].join("a")).unwrap();
+    assert!(store.hash_pending(LONG).is_err());
+    store.remove_entry(entry.id).unwrap();
+    assert_eq!(
+        store.verify(Depth::Contents).unwrap().bytes,
+        1,
+        "the other one is hashed"
+    );
 }

@@ -58,11 +58,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn a_stack_of_deltas_is_the_tree_they_were_made_from(
+        base in prop_oneof![Just(0), Just(60)],
         changes in prop::collection::vec(change(), 1..14)
     ) {
         let (_dir, store) = store();
-        let mut model = Model::new();
-        let mut entry = save(&store, "k", &[]);
+        // Enough that merging keeps the base, and paths for the changes to meet.
+        let mut model: Model = (0..base).map(|i| (format!("z{i}"), String::new())).collect();
+        model.extend(["a/a", "a/b/a", "b/a/b"].map(|path| (path.to_owned(), "0".to_owned())));
+        let files: Vec<_> = model.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        let mut entry = save(&store, "k", &files);
         for (written, deleted) in changes {
             let (files, deleted) = possible(&model, written, deleted);
             model.retain(|path, _| {
@@ -115,6 +119,28 @@ impl Drop for Overlay<'_> {
     fn drop(&mut self) {
         let _ = unmount(self.0, UnmountFlags::DETACH);
     }
+}
+
+#[test]
+fn merged_deltas_go_on_hiding_what_each_of_them_hid() {
+    let (_dir, store) = store();
+    let many: Vec<String> = (0..60).map(|i| format!("z{i}")).collect();
+    let mut files: Vec<_> = many.iter().map(|path| (path.as_str(), "")).collect();
+    files.extend([("d/old", "1"), ("e/old", "1")]);
+    let mut entry = save(&store, "k", &files);
+    entry = save_delta(&store, "k", &entry, &[("e", "a file")], &["d"]);
+    entry = save_delta(&store, "k", &entry, &[("d/new", "2")], &["e"]);
+    entry = save_delta(&store, "k", &entry, &[("e/new", "2")], &[]);
+    for round in 0..crate::compact::LONGEST {
+        entry = save_delta(&store, "k", &entry, &[("n", &round.to_string())], &[]);
+    }
+    assert!(
+        entry.layers.len() < crate::compact::LONGEST,
+        "it was merged"
+    );
+    let mut lines = listing(&entry);
+    lines.retain(|line| !line.starts_with('z'));
+    assert_eq!(lines, ["d/", "d/new=2", "e/", "e/new=2", "n=7"]);
 }
 
 #[test]

@@ -36,7 +36,7 @@ use rustix::mount::{
 };
 use rustix::thread::UnshareFlags;
 
-use super::plan::{MountPlan, Overlay, Privilege};
+use super::plan::{MountPlan, Overlay, PLAIN_UPPER, Privilege};
 
 /// One page, less the final NUL: what `mount` takes as options.
 const OPTIONS_MAX: usize = 4095;
@@ -60,6 +60,8 @@ struct PreparedOverlay {
     work: CString,
     fds: Vec<OwnedFd>,
     options: Vec<u8>,
+    /// As on a kernel before Linux 6.5: for tests.
+    only_by_options: bool,
 }
 
 impl PreparedMount {
@@ -118,6 +120,7 @@ impl PreparedOverlay {
             work: c_string(&overlay.work)?,
             fds: Vec::with_capacity(overlay.layers.len() + 2),
             options: Vec::with_capacity(OPTIONS_MAX + 1),
+            only_by_options: false,
         })
     }
 
@@ -169,6 +172,12 @@ impl PreparedOverlay {
     }
 
     fn mount_by_layer(&self, dir: &CStr) -> Result<(), EnterError> {
+        if self.only_by_options {
+            return Err(EnterError {
+                step: Step::Configure,
+                errno: Errno::NOSYS,
+            });
+        }
         let fs = fsopen(c"overlay", FsOpenFlags::FSOPEN_CLOEXEC).at(Step::Configure)?;
         let fs = fs.as_fd();
         let [layers @ .., upper, work] = self.fds.as_slice() else {
@@ -244,7 +253,7 @@ impl PreparedOverlay {
         add(b",workdir=", Some(work))?;
         match self.maps {
             Some(_) => add(b",userxattr", None)?,
-            None => add(b",redirect_dir=off,index=off", None)?,
+            None => add(PLAIN_UPPER, None)?,
         }
         if volatile {
             add(b",volatile", None)
@@ -411,4 +420,83 @@ fn forget_volatile(work: &OwnedFd) {
     let _ = unlinkat(&own, c"incompat/volatile/dirty", AtFlags::empty());
     let _ = unlinkat(&own, c"incompat/volatile", AtFlags::REMOVEDIR);
     let _ = unlinkat(&own, c"incompat", AtFlags::REMOVEDIR);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    /// What a shell sees in an overlay of `count` layers mounted with one page of options.
+    #[expect(unsafe_code, reason = "pre_exec is unsafe")]
+    fn list_mounted_by_options(privilege: Privilege, count: usize) -> std::io::Result<String> {
+        let tmp = tempfile::tempdir()?;
+        let dirs = |name: &str| -> std::io::Result<std::path::PathBuf> {
+            let dir = tmp.path().join(name);
+            std::fs::create_dir_all(&dir)?;
+            Ok(dir)
+        };
+        let mut layers = Vec::new();
+        for layer in 0..count {
+            layers.push(dirs(&format!("layer: {layer}"))?);
+            std::fs::write(layers[layer].join(format!("f{layer}")), "")?;
+        }
+        let overlay = Overlay {
+            privilege,
+            layers,
+            upper: dirs("upper")?,
+            work: dirs("work")?,
+        };
+        let plan = MountPlan {
+            dir: dirs("dir")?,
+            overlay: Some(overlay),
+        };
+        let mut prepared = PreparedMount::new(&plan).expect("no path has a NUL");
+        if let Some(overlay) = &mut prepared.overlay {
+            overlay.only_by_options = true;
+        }
+        let mut command = Command::new("sh");
+        command.args(["-c", "rm f0; ls | wc -l"]);
+        // SAFETY: as in `MountPlan::enter_on_spawn`.
+        unsafe { command.pre_exec(move || prepared.enter().map_err(|e| e.errno().into())) };
+        let output = command.output()?;
+        crate::remove_tree(&tmp.path().join("work")).map_err(|error| error.source)?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    fn privileges() -> impl Iterator<Item = Privilege> {
+        let probe = crate::probe::probe(&std::env::temp_dir());
+        let backends = [
+            (crate::Backend::OverlayRoot, Privilege::Own),
+            (crate::Backend::OverlayUser, Privilege::UserNamespace),
+        ];
+        backends
+            .into_iter()
+            .filter(move |(b, _)| probe.reason(*b).is_none())
+            .map(|(_, p)| p)
+    }
+
+    #[test]
+    fn old_kernels_get_all_layers_in_one_page_of_options() {
+        for privilege in privileges() {
+            assert_eq!(
+                list_mounted_by_options(privilege, 150).unwrap(),
+                "149",
+                "{privilege:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn more_layers_than_the_page_holds_are_refused_without_growing_the_buffer() {
+        for privilege in privileges() {
+            let error = list_mounted_by_options(privilege, 250).unwrap_err();
+            assert_eq!(
+                error.raw_os_error(),
+                Some(Errno::TOOBIG.raw_os_error()),
+                "{privilege:?}"
+            );
+        }
+    }
 }

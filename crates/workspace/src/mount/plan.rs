@@ -93,9 +93,10 @@ impl MountPlan {
         escape_into(&mut options, &overlay.upper);
         options.extend_from_slice(b",workdir=");
         escape_into(&mut options, &overlay.work);
-        if overlay.privilege == Privilege::UserNamespace {
-            options.extend_from_slice(b",userxattr");
-        }
+        options.extend_from_slice(match overlay.privilege {
+            Privilege::Own => PLAIN_UPPER,
+            Privilege::UserNamespace => b",userxattr",
+        });
         Some(OsString::from_vec(options))
     }
 
@@ -182,6 +183,10 @@ impl MountPlan {
 #[error("read the mount plan: it is incomplete or of another version")]
 pub struct BadPlan;
 
+/// Turns off what would let a name in the upper directory stand for content elsewhere. With
+/// `userxattr` the kernel does so by itself.
+pub(super) const PLAIN_UPPER: &[u8] = b",redirect_dir=off,metacopy=off,index=off";
+
 /// In overlay options `\` escapes itself, `:` between layers and `,` between options.
 fn escape_into(options: &mut Vec<u8>, path: &Path) {
     for byte in path.as_os_str().as_bytes() {
@@ -202,7 +207,7 @@ mod tests {
             privilege: Privilege::UserNamespace,
             layers,
             upper: "/w/upper".into(),
-            work: "/w/work".into(),
+            work: "/w/wd".into(),
         };
         MountPlan {
             dir: "/b/project".into(),
@@ -246,7 +251,14 @@ mod tests {
     fn options_list_the_topmost_layer_first_and_escape_separators() {
         assert_eq!(
             plan().overlay_options().unwrap(),
-            "lowerdir=/s/a\\:b\\,c\\\\d e:/s/base,upperdir=/w/upper,workdir=/w/work,userxattr"
+            "lowerdir=/s/a\\:b\\,c\\\\d e:/s/base,upperdir=/w/upper,workdir=/w/wd,userxattr"
+        );
+        let mut own = plan();
+        own.overlay.as_mut().unwrap().privilege = Privilege::Own;
+        let options = own.overlay_options().unwrap().into_string().unwrap();
+        assert!(
+            options.ends_with("wd,redirect_dir=off,metacopy=off,index=off"),
+            "{options}"
         );
     }
 }

@@ -22,13 +22,19 @@ fn path() -> impl Strategy<Value = String> {
 
 fn step() -> impl Strategy<Value = Step> {
     let text = prop_oneof![
-        4 => (path(), "[xyz]{0,3}").prop_map(|(p, text)| format!("[ -d {p} ] || echo {text} > {p}")),
+        4 => (path(), "[xyz]{0,3}").prop_map(|(p, text)| {
+            format!("[ -d {p} ] || echo {text} > {p}")
+        }),
         3 => path().prop_map(|p| format!("mkdir -p {p}")),
         2 => path().prop_map(|p| format!("rm -rf {p}")),
         2 => (path(), path()).prop_map(|(p, q)| format!("mv -T {p} {q}")),
-        1 => (path(), path()).prop_map(|(p, q)| format!("rm -rf {q}; cp -a {p} {q}")),
+        1 => (path(), path()).prop_map(|(p, q)| format!(
+            // Into itself, `cp` copies what the order of the directory happens to show it.
+            "case {q}/ in {p}/*) ;; *) rm -rf {q}; cp -a {p} {q} ;; esac"
+        )),
         1 => (path(), path()).prop_map(|(p, q)| format!("ln -sfn {p} {q}")),
-        1 => (path(), path()).prop_map(|(p, q)| format!("[ -d {p} ] || ln {p} {q}")),
+        // Of a file the job has written: see the limit named at `Workspace`.
+        1 => (path(), path()).prop_map(|(p, q)| format!("rm {p} && echo new > {p} && ln {p} {q}")),
         1 => path().prop_map(|p| format!("[ -L {p} ] || chmod 700 {p}")),
         1 => path().prop_map(|p| format!("[ -L {p} ] || [ -d {p} ] || echo more >> {p}")),
         1 => path().prop_map(|p| format!("touch -ch -d 2010-01-01 {p}")),
@@ -145,10 +151,10 @@ fn check(layers: &[Vec<Step>], steps: &[Step], backends: &[Backend]) {
 
 #[test]
 fn backends_agree_on_random_layers_and_jobs() {
-    let backends: Vec<Backend> = [Backend::OverlayRoot, Backend::OverlayUser]
+    let others = Backend::ALL
         .into_iter()
-        .filter(|b| works(*b))
-        .collect();
+        .filter(|backend| *backend != Backend::Copy);
+    let backends: Vec<Backend> = others.filter(|backend| works(*backend)).collect();
     let layer = || prop::collection::vec(step(), 0..12);
     let input = (
         prop::collection::vec(layer(), 1..4),

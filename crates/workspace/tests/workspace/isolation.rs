@@ -19,8 +19,9 @@ fn nothing_a_job_does_reaches_a_layer() {
         job(
             &workspace,
             "echo more >> append; : > truncate; sed -i s/orig/chang/ inplace; chmod 777 mode d/e; \
-             mv rename renamed; ln link linked; echo more >> linked; touch -d 2001-01-01 touch d/e/f; \
-             chown $(id -u):$(id -g) owner; rm gone; echo through > sym; rm -r d; mkdir d; \
+             mv rename renamed; ln link linked; echo more >> linked; \
+             touch -d 2001-01-01 touch d/e/f; chown $(id -u):$(id -g) owner; \
+             rm gone; echo through > sym; rm -r d; mkdir d; \
              echo new > d/n; dd if=/dev/zero of=append bs=1 count=3 conv=notrunc status=none",
         );
         assert_eq!(

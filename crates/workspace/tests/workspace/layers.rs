@@ -134,3 +134,22 @@ fn a_directory_in_use_is_refused() {
             .starts_with("use as a workspace ")
     );
 }
+
+#[test]
+fn more_layers_than_an_overlay_can_have_are_refused_at_once() {
+    let stage = Stage::new();
+    let layers = (0..501).map(|n| tidegate_workspace::Layer::stored(format!("/layer/{n}")));
+    let spec = tidegate_workspace::WorkspaceSpec {
+        dir: stage.path().join("dir"),
+        layers: layers.collect(),
+        scratch: stage.path().join("scratch"),
+        backend: Backend::OverlayUser,
+    };
+    let error = tidegate_workspace::Workspace::prepare(spec)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("stack more than 500 layers at "),
+        "{error}"
+    );
+}

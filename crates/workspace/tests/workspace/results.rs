@@ -80,6 +80,26 @@ fn every_kind_of_change_is_told_with_all_paths_below() {
 }
 
 #[test]
+fn many_changes_in_one_directory_are_told_one_by_one() {
+    on_each_backend(|backend| {
+        let mut stage = Stage::new();
+        stage.layer("mkdir -p d/e; for n in $(seq 10 49); do echo 1 > d/e/$n; done");
+        let workspace = stage.workspace("job", backend);
+        job(
+            &workspace,
+            "cd d/e; for n in $(seq 20 49); do echo 2 > $n; done; rm 4*; for n in $(seq 50 59); \
+             do echo 3 > $n; done",
+        );
+        let signs = (20..60).map(|n| match n {
+            20..40 => format!("~d/e/{n}"),
+            40..50 => format!("-d/e/{n}"),
+            _ => format!("+d/e/{n}"),
+        });
+        assert_eq!(changes(&workspace), signs.collect::<Vec<_>>(), "{backend}");
+    });
+}
+
+#[test]
 fn collected_trees_are_plain_and_keep_modes_times_and_links() {
     on_each_backend(|backend| {
         let mut stage = Stage::new();

@@ -142,8 +142,8 @@ fn removed_and_unlisted_files_are_gone_from_the_next_snapshot() {
 #[test]
 fn nothing_outside_the_tree_and_nothing_special_is_taken() {
     let tree = Tree::new(
-        "mkdir real real/inner sub; echo secret > ../secret; echo 1 > real/inner/file; mkfifo pipe; \
-         echo 1 > ok",
+        "mkdir real real/inner sub; echo secret > ../secret; echo 1 > real/inner/file; \
+         mkfifo pipe; echo 1 > ok",
         &[
             "out/secret",
             "in/file",

@@ -17,7 +17,7 @@ fn job(text: &str) -> (Status, bool) {
 #[test]
 fn every_set_of_up_to_three_jobs_has_the_status_of_gitlab() {
     let mut lines = 0;
-    for line in include_str!("data/composite.jsonl").lines() {
+    for line in include_str!("../data/composite.jsonl").lines() {
         let case: Value = serde_json::from_str(line).expect("a line is JSON");
         let jobs: Vec<(Status, bool)> = case["jobs"]
             .as_array()

@@ -1,0 +1,106 @@
+//! What a run is given, and what it gives.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tidegate_exec::{Environment, ShellExecutor};
+use tidegate_pipeline::{
+    Attempt, CacheSuffix, Event, GitSpec, JobIdx, Pipeline, PipelineId, ShellKind, Status,
+};
+use tidegate_store::{Store, StoreError};
+use tidegate_workspace::{Backend, Layer};
+
+/// Everything a run needs.
+pub struct RunSetup {
+    /// What to run.
+    pub pipeline: Arc<Pipeline>,
+    /// Where caches, artifacts and logs go.
+    pub store: Store,
+    /// Runs the jobs.
+    pub executor: ShellExecutor,
+    /// The environment jobs start from.
+    pub environment: Environment,
+    /// How work trees are made.
+    pub backend: Backend,
+    /// The tree all jobs start from.
+    pub base: Base,
+    /// How many jobs run at once.
+    pub parallel: NonZeroUsize,
+    /// Facts of the project.
+    pub project: ProjectFacts,
+    /// The commit.
+    pub git: GitSpec,
+    /// What is appended to cache keys.
+    pub suffix: CacheSuffix,
+    /// Timeout of jobs that set none; an hour at GitLab.
+    pub default_timeout: Duration,
+    /// What processes get between TERM and KILL when a job is canceled.
+    pub grace: Duration,
+    /// Bytes of log kept of each job.
+    pub log_limit: u64,
+    /// Shell the scripts are written for.
+    pub shell: ShellKind,
+    /// Version of this program, shown to jobs as their runner's.
+    pub version: String,
+}
+
+/// The tree all jobs of a run start from.
+pub struct Base {
+    /// Its layers, lowest first.
+    pub layers: Vec<Layer>,
+    /// Paths that git tracks, sorted; what `untracked` does not mean.
+    pub tracked: Arc<[PathBuf]>,
+    /// Keeps the layers alive.
+    pub guard: Box<dyn Send>,
+}
+
+/// Facts of the project a run belongs to.
+#[derive(Clone, Debug)]
+pub struct ProjectFacts {
+    /// Under which caches and runs are kept; not shown to jobs.
+    pub key: String,
+    /// Directory name of the work trees, the last part of the project path.
+    pub directory: String,
+    /// `CI_PROJECT_URL`, for URLs of pipeline and jobs.
+    pub url: String,
+}
+
+/// Is told everything that happens, on the thread of the run.
+pub trait Observer {
+    /// The pipeline has its number; told before anything else.
+    fn begin(&mut self, pipeline: PipelineId);
+    /// Something happened.
+    fn event(&mut self, event: &Event);
+    /// A job printed; pieces end anywhere.
+    fn log(&mut self, job: JobIdx, attempt: Attempt, bytes: &[u8]);
+    /// Time passed; told at least ten times a second.
+    fn tick(&mut self, now_ms: u64);
+}
+
+/// How a run ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RunEnd {
+    /// Its number.
+    pub pipeline: PipelineId,
+    /// Status of the pipeline.
+    pub status: Status,
+    /// The user interrupted it.
+    pub interrupted: bool,
+}
+
+/// The run itself failed, not a job of it.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A thread could not be started.
+    #[error("start a thread for a job: {0}")]
+    Thread(#[source] std::io::Error),
+    /// The scheduler was told something that cannot be; a fault of this program.
+    #[error("go on with the pipeline: {0}")]
+    Schedule(String),
+}
