@@ -81,7 +81,7 @@ fn created(
     detail: &Detail,
     settings: &Settings,
 ) -> Result<Plan, WorldError> {
-    if let Some(stopped) = stopped_early(scenario, settings) {
+    if let Some(stopped) = stopped_before_loading(scenario, settings) {
         return Ok(stopped);
     }
     let shared = Shared::new(config, scenario, world, settings);
@@ -145,8 +145,10 @@ fn created(
     Ok(plan)
 }
 
-/// The steps before the configuration is looked at.
-fn stopped_early(scenario: &Scenario, settings: &Settings) -> Option<Plan> {
+/// The plan of a pipeline that ends before its configuration is even looked at: skipped, or given too much. `None` goes on.
+///
+/// GitLab takes these steps before it reads the file, so a broken file does not matter then; [`plan_with`] takes them too.
+pub fn stopped_before_loading(scenario: &Scenario, settings: &Settings) -> Option<Plan> {
     if let Some(error) = duplicate_variables(scenario) {
         return Some(failed(vec![error]));
     }
@@ -222,10 +224,11 @@ fn runs_anyway(source: PipelineSource) -> bool {
 }
 
 fn seeds<'a>(shared: &'a Shared<'a>, detail: &Detail) -> Result<Vec<Seed<'a>>, WorldError> {
-    let stages = shared.config.stages.iter().enumerate();
-    let stages: rustc_hash::FxHashMap<&str, StageIdx> = stages
-        .map(|(at, stage)| (&*stage.value, StageIdx(at as u32)))
-        .collect();
+    let mut stages: rustc_hash::FxHashMap<&str, StageIdx> = rustc_hash::FxHashMap::default();
+    for (at, stage) in shared.config.stages.iter().enumerate() {
+        // A stage written twice counts by its first place.
+        stages.entry(&*stage.value).or_insert(StageIdx(at as u32));
+    }
     let stage_of = |name: &str| stages.get(name).copied().unwrap_or(StageIdx(0));
     shared
         .config
@@ -346,9 +349,9 @@ fn exceeded(jobs: &[Job], decisions: &[Decision], shared: &Shared<'_>) -> Vec<Di
         let server = &shared.scenario.server;
         let text = format!(
             "The number of jobs has exceeded the limit of {most}. Try splitting the configuration \
-             with parent-child-pipelines {}://{}/help/ci/debugging.md\
+             with parent-child-pipelines {}/help/ci/debugging.md\
              #pipeline-with-many-jobs-fails-to-start",
-            server.protocol, server.host
+            server.url()
         );
         return vec![Diagnostic::error("too-many-jobs", text)];
     }

@@ -36,7 +36,7 @@ mod view;
 mod workflow;
 
 pub use cache_key::{FinalCacheKey, UnusableCacheKey, cache_suffix, final_cache_key};
-pub use chain::{plan, plan_with};
+pub use chain::{plan, plan_with, stopped_before_loading};
 pub use decision::{Basis, Decision, LeftOut, Origin, OriginKind, Origins, Verdict};
 pub use detail::Detail;
 pub use plan::{AutoCancelDecision, NameDerivation, Outcome, Plan, SkipReason, WorkflowDecision};
