@@ -9,6 +9,7 @@
 mod fact;
 mod fixture;
 mod input;
+mod predefined;
 mod recorder;
 #[allow(clippy::module_inception)]
 mod scenario;
@@ -17,6 +18,7 @@ mod world;
 pub use fact::{Fact, Why};
 pub use fixture::{FixtureProject, FixtureWorld};
 pub use input::InputValue;
+pub use predefined::{Phase, predefined, setting_layers};
 pub use recorder::{Facts, Recorder};
 pub use scenario::{
     Commit, MergeRequest, MergeRequestKind, Overrides, PipelineSource, Project, Ref, Role,

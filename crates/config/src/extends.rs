@@ -1,0 +1,420 @@
+//! `extends`: lays a top-level entry over the entries it names (reference `config.md` §5).
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use tidegate_source::{Diagnostic, Span};
+use tidegate_yaml::{Key, Map, Node, Value};
+
+use crate::merge::{self, Trace};
+use crate::nearest::nearest;
+use crate::overridden::{Layer, Overridden};
+use crate::ruby::{self, Keys};
+
+/// More ancestors than this are too deep.
+const MOST_ANCESTORS: usize = 10;
+
+/// Resolves `extends` of every top-level entry, whatever it is: jobs, `default`, even `variables`.
+///
+/// Each base is resolved once, however many entries extend it. The first error ends it, as in GitLab.
+pub(crate) fn resolved(root: Map, overridden: Option<&mut Overridden>) -> Result<Map, Diagnostic> {
+    let extends = |node: &Node| node.as_map().is_some_and(|map| map.contains("extends"));
+    if !root.iter().any(|(_, node)| extends(node)) {
+        return Ok(root);
+    }
+    let mut resolver = Resolver {
+        root: &root,
+        done: FxHashMap::default(),
+        ancestors: Vec::new(),
+        overridden,
+    };
+    let mut values = Vec::with_capacity(root.len());
+    for (key, node) in &root {
+        values.push(match extends(node) {
+            true => resolver.entry(key, node)?,
+            false => node.clone(),
+        });
+    }
+    let mut result = root.clone();
+    for (place, value) in result.values_mut().zip(values) {
+        *place = value;
+    }
+    Ok(result)
+}
+
+/// An entry with everything it extends merged in.
+#[derive(Clone)]
+struct Entry {
+    node: Node,
+    /// Longest chain of entries with `extends` that starts here, itself included.
+    height: usize,
+}
+
+struct Resolver<'a> {
+    root: &'a Map,
+    done: FxHashMap<Arc<str>, Entry>,
+    /// Entries that are being resolved, the outermost first.
+    ancestors: Vec<(Arc<str>, Span)>,
+    overridden: Option<&'a mut Overridden>,
+}
+
+impl Resolver<'_> {
+    fn entry(&mut self, key: &Key, node: &Node) -> Result<Node, Diagnostic> {
+        let name = merge::key_text(key);
+        match &key.value {
+            Value::Str(text) => self.extended(&name, text, key.span, node).map(|it| it.node),
+            // A key that is no text cannot be named by others, so it needs no record.
+            _ => self
+                .merged_over_bases(&name, key.span, node)
+                .map(|it| it.node),
+        }
+    }
+
+    /// The entry `name`, resolved under the present ancestors.
+    fn extended(
+        &mut self,
+        name: &Arc<str>,
+        key: &Arc<str>,
+        span: Span,
+        node: &Node,
+    ) -> Result<Entry, Diagnostic> {
+        if let Some(done) = self.done.get(key)
+            // Too deep from here: walk the chain again, to name the entry GitLab names.
+            && self.ancestors.len() + done.height <= MOST_ANCESTORS + 1
+        {
+            return Ok(done.clone());
+        }
+        let entry = self.merged_over_bases(name, span, node)?;
+        self.done.insert(key.clone(), entry.clone());
+        Ok(entry)
+    }
+
+    fn merged_over_bases(
+        &mut self,
+        name: &Arc<str>,
+        span: Span,
+        node: &Node,
+    ) -> Result<Entry, Diagnostic> {
+        let Some(own) = node.as_map() else {
+            return Ok(plain(node));
+        };
+        let Some(extends) = own.get("extends") else {
+            return Ok(plain(node));
+        };
+        let names = base_names(extends);
+        self.check(name, span, extends, &names)?;
+        self.ancestors.push((name.clone(), span));
+        let mut height = 0;
+        let mut bases = Vec::with_capacity(names.len());
+        for (base, _) in &names {
+            // The check above found every base to be a map.
+            let Some((key, value)) = self.root.entry(base) else {
+                continue;
+            };
+            let entry = self.extended(base, base, key.span, value)?;
+            height = height.max(entry.height);
+            bases.push((base.clone(), entry.node));
+        }
+        self.ancestors.pop();
+        Ok(Entry {
+            node: self.laid_over(name, node, own, &bases),
+            height: height + 1,
+        })
+    }
+
+    fn laid_over(
+        &mut self,
+        name: &Arc<str>,
+        node: &Node,
+        own: &Map,
+        bases: &[(Arc<str>, Node)],
+    ) -> Node {
+        let mut trace = self.overridden.as_deref_mut().map(|overridden| Trace {
+            overridden,
+            path: vec![name.clone()],
+            layer: |lost| Layer::ReplacedByExtends(lost.span),
+        });
+        let mut result = Map::default();
+        for (base, value) in bases {
+            let Some(map) = value.as_map() else {
+                continue;
+            };
+            if let Some(trace) = &mut trace {
+                record_inherited(trace, base, map);
+            }
+            match result.is_empty() {
+                true => result = map.clone(),
+                false => merge::merge_into(&mut result, map, &mut trace.as_mut()),
+            }
+        }
+        // Bases bring their own `extends`; replacing it is no override worth telling.
+        let mut own_trace = trace;
+        merge::merge_into(&mut result, own, &mut own_trace.as_mut());
+        Node::new(Value::Map(Arc::new(result)), node.span)
+    }
+
+    /// GitLab's checks in GitLab's order.
+    fn check(
+        &self,
+        name: &Arc<str>,
+        span: Span,
+        extends: &Node,
+        names: &[(Arc<str>, Span)],
+    ) -> Result<(), Diagnostic> {
+        self.check_known(name, extends, names)?;
+        self.check_maps(name, extends, names)?;
+        let chain = |diagnostic: Diagnostic| {
+            let ancestors = self.ancestors.iter();
+            ancestors.fold(diagnostic, |diagnostic, (ancestor, span)| {
+                diagnostic.context(*span, format!("`{ancestor}` extends"))
+            })
+        };
+        if self.ancestors.len() > MOST_ANCESTORS {
+            let message = format!("{name}: nesting too deep in `extends`");
+            return Err(
+                chain(Diagnostic::error("extends-too-deep", message).at(span)).note(format!(
+                    "a chain of more than {} `extends` is rejected",
+                    MOST_ANCESTORS + 1
+                )),
+            );
+        }
+        if self.ancestors.iter().any(|(ancestor, _)| ancestor == name) {
+            let message = format!("{name}: circular dependency detected in `extends`");
+            let diagnostic = Diagnostic::error("extends-circular", message).at(extends.span);
+            return Err(chain(diagnostic));
+        }
+        Ok(())
+    }
+
+    fn check_known(
+        &self,
+        name: &str,
+        extends: &Node,
+        names: &[(Arc<str>, Span)],
+    ) -> Result<(), Diagnostic> {
+        let unknown: Vec<_> = names
+            .iter()
+            .filter(|(base, _)| !self.root.contains(base))
+            .collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let list = listed(unknown.iter().map(|(base, _)| &**base));
+        let message = format!("{name}: unknown keys in `extends` ({list})");
+        let mut diagnostic = Diagnostic::error("extends-unknown", message);
+        for (base, span) in unknown {
+            let span = if span.is_some() { *span } else { extends.span };
+            diagnostic = diagnostic.at(span);
+            let known = self.root.iter().filter(|(_, node)| node.as_map().is_some());
+            let known = known.filter_map(|(key, _)| key.as_str());
+            if let Some(near) = nearest(base, known.filter(|known| *known != name)) {
+                diagnostic = diagnostic.suggest(format!("did you mean `{near}`?"), span, near);
+            }
+        }
+        Err(diagnostic)
+    }
+
+    fn check_maps(
+        &self,
+        name: &str,
+        extends: &Node,
+        names: &[(Arc<str>, Span)],
+    ) -> Result<(), Diagnostic> {
+        let invalid: Vec<_> = names
+            .iter()
+            .filter_map(|(base, span)| Some((base, *span, self.root.entry(base)?)))
+            .filter(|(_, _, (_, value))| value.as_map().is_none())
+            .collect();
+        if invalid.is_empty() {
+            return Ok(());
+        }
+        let list = listed(invalid.iter().map(|(base, _, _)| &***base));
+        let message = format!("{name}: invalid base hashes in `extends` ({list})");
+        let mut diagnostic = Diagnostic::error("extends-invalid-base", message).at(extends.span);
+        for (base, _, (key, value)) in invalid {
+            diagnostic = diagnostic.context(key.span, format!("`{base}` is not a mapping"));
+            if matches!(value.value, Value::Reference(_)) {
+                diagnostic = diagnostic.note(
+                    "`!reference` is resolved after `extends`, so its result cannot be a base",
+                );
+            }
+        }
+        Err(diagnostic)
+    }
+}
+
+fn plain(node: &Node) -> Entry {
+    Entry {
+        node: node.clone(),
+        height: 0,
+    }
+}
+
+/// Ruby's `Array(value)` with `to_s` of each item, and where the item stands.
+fn base_names(extends: &Node) -> Vec<(Arc<str>, Span)> {
+    let name = |node: &Node| (Arc::from(ruby::to_s(&node.value, Keys::Symbols)), node.span);
+    match &extends.value {
+        Value::Null => Vec::new(),
+        Value::Seq(items) => items.iter().map(name).collect(),
+        Value::Map(map) => map
+            .iter()
+            .map(|(key, value)| {
+                let pair = format!(
+                    "[{}, {}]",
+                    ruby::inspect_symbol_key(&key.value),
+                    ruby::inspect(&value.value, Keys::Symbols)
+                );
+                (pair.into(), key.span)
+            })
+            .collect(),
+        Value::Str(text) | Value::Symbol(text) => vec![(text.clone(), extends.span)],
+        _ => vec![name(extends)],
+    }
+}
+
+fn record_inherited(trace: &mut Trace<'_>, base: &Arc<str>, map: &Map) {
+    for (key, value) in map {
+        if key.as_str() == Some("extends") {
+            continue;
+        }
+        trace.path.push(merge::key_text(key));
+        let layer = Layer::Inherited {
+            base: base.clone(),
+            written: value.span,
+        };
+        trace.overridden.add(&trace.path, layer);
+        trace.path.pop();
+    }
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{map, text_of};
+
+    fn check(text: &str, expected: &str) {
+        let shown = match resolved(map(text), None) {
+            Ok(root) => text_of(&root),
+            Err(diagnostic) => diagnostic.message,
+        };
+        assert_eq!(shown, expected, "{text}");
+    }
+
+    #[test]
+    fn bases_come_first_and_the_key_stays() {
+        check(
+            "{.a: {x: {p: 1, q: 2}, y: 1}, .b: {y: 2}, j: {extends: [.a, .b], x: {q: 3}}}",
+            "{.a: {x: {p: 1, q: 2}, y: 1}, .b: {y: 2}, \
+             j: {x: {p: 1, q: 3}, y: 2, extends: [.a, .b]}}",
+        );
+    }
+
+    #[test]
+    fn null_extends_nothing() {
+        check("{j: {extends: , x: 1}}", "{j: {extends: null, x: 1}}");
+    }
+
+    #[test]
+    fn every_top_level_map_may_extend() {
+        check(
+            "{variables: {extends: .v}, .v: {A: b}}",
+            "{variables: {A: b, extends: .v}, .v: {A: b}}",
+        );
+    }
+
+    #[test]
+    fn unknown_bases_are_all_named_as_ruby_prints_them() {
+        check(
+            "{a: {extends: [zz, yy]}}",
+            "a: unknown keys in `extends` (zz, yy)",
+        );
+        check(
+            "{a: {extends: [x, [y, [z]], ~, 1.50]}}",
+            "a: unknown keys in `extends` (x, [\"y\", [\"z\"]], , 1.5)",
+        );
+        check(
+            "{1: {x: 1}, a: {extends: 1}}",
+            "a: unknown keys in `extends` (1)",
+        );
+        check("{~: {extends: no}}", ": unknown keys in `extends` (false)");
+    }
+
+    #[test]
+    fn a_base_must_be_a_map() {
+        check(
+            "{.b: , .r: !reference [.a], a: {extends: [.b, .r]}}",
+            "a: invalid base hashes in `extends` (.b, .r)",
+        );
+    }
+
+    #[test]
+    fn circles_are_found_at_the_entry_that_closes_them() {
+        check(
+            "{a: {extends: b}, b: {extends: a}}",
+            "a: circular dependency detected in `extends`",
+        );
+        check(
+            "{a: {extends: b}, b: {extends: c}, c: {extends: b}}",
+            "b: circular dependency detected in `extends`",
+        );
+    }
+
+    fn chain(length: usize, bottom_first: bool) -> String {
+        let mut lines = vec![".c0: {script: x}".to_owned()];
+        for n in 1..=length {
+            lines.push(format!(".c{n}: {{extends: .c{}}}", n - 1));
+        }
+        lines.push(format!("a: {{extends: .c{length}}}"));
+        if !bottom_first {
+            lines.reverse();
+        }
+        lines.join("\n")
+    }
+
+    #[test]
+    fn eleven_hops_are_the_longest_chain_in_any_order() {
+        for bottom_first in [true, false] {
+            assert!(resolved(map(&chain(10, bottom_first)), None).is_ok());
+            check(
+                &chain(11, bottom_first),
+                ".c1: nesting too deep in `extends`",
+            );
+        }
+        check(&chain(12, false), ".c2: nesting too deep in `extends`");
+    }
+
+    #[test]
+    fn a_near_name_is_suggested_with_its_replacement() {
+        let problem = resolved(map("{.base: {x: 1}, j: {extends: .bse}}"), None).unwrap_err();
+        assert_eq!(problem.suggestions[0].text, "did you mean `.base`?");
+        let (span, text) = problem.suggestions[0].replacement.clone().unwrap();
+        assert_eq!((span.end - span.start, text.as_str()), (4, ".base"));
+    }
+
+    #[test]
+    fn what_an_entry_inherits_and_replaces_is_recorded() {
+        let mut overridden = Overridden::default();
+        let root = map("{.a: {image: x, tags: [t]}, j: {extends: .a, image: y}}");
+        let written = root
+            .get(".a")
+            .and_then(Node::as_map)
+            .unwrap()
+            .get("image")
+            .unwrap()
+            .span;
+        resolved(root, Some(&mut overridden)).unwrap();
+        let base: Arc<str> = ".a".into();
+        assert_eq!(
+            overridden.at(&["j".into(), "image".into()]),
+            [
+                Layer::Inherited { base, written },
+                Layer::ReplacedByExtends(written)
+            ]
+        );
+        assert_eq!(overridden.at(&["j".into(), "tags".into()]).len(), 1);
+    }
+}

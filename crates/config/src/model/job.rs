@@ -1,0 +1,264 @@
+//! One job, normalised.
+
+use std::sync::Arc;
+
+use tidegate_pipeline::{
+    Artifacts, Cache, EnvironmentAction, Image, Pick, Retry, Service, Strategy, Timeout, Wait, When,
+};
+use tidegate_source::Span;
+
+use super::{Policy, Rule, Spanned, Text, VariableDefinition};
+
+/// A job under its full name. Instances of one parallel job share their [`JobBody`].
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Full name, with the parallel suffix.
+    pub name: Arc<str>,
+    /// Name as written.
+    pub base: Arc<str>,
+    /// Where the name was written.
+    pub span: Span,
+    /// Which of the parallel instances it is; `None` for jobs without `parallel`.
+    pub instance: Option<Instance>,
+    /// Job-level `needs`, names of parallel jobs expanded; `None`: not written.
+    pub needs: Option<Needs>,
+    /// `dependencies`, names of parallel jobs expanded; `None`: not written.
+    pub dependencies: Option<Vec<Text>>,
+    /// Everything the instances share.
+    pub body: Arc<JobBody>,
+}
+
+/// One instance of a parallel job.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Instance {
+    /// From 1, over all generated jobs.
+    pub index: u32,
+    /// How many were generated.
+    pub total: u32,
+    /// Values of the matrix, in key order; empty for `parallel: N`.
+    pub matrix: Vec<VariableDefinition>,
+}
+
+/// What a job does, as written, before rules.
+#[derive(Clone, Debug)]
+pub struct JobBody {
+    /// Scripts or a trigger.
+    pub kind: JobKind,
+    /// `stage`.
+    pub stage: Text,
+    /// Job-level `when`; `None`: not written.
+    pub when: Option<Spanned<When>>,
+    /// Job-level `start_in`.
+    pub start_in: Option<Spanned<Timeout>>,
+    /// Job-level `allow_failure`.
+    pub allow_failure: Option<Spanned<AllowFailureSpec>>,
+    /// `rules`; `None`: not written. `Some` of an empty list is `rules: null`, with which the job is always added.
+    pub rules: Option<Vec<Rule>>,
+    /// The positive policy in force, the default included; `None` with `rules` or where nothing applies.
+    pub only: Option<Policy>,
+    /// The negative policy.
+    pub except: Option<Policy>,
+    /// `variables`.
+    pub variables: Vec<VariableDefinition>,
+    /// `inherit:variables`.
+    pub inherit_variables: InheritVariables,
+    /// `environment`.
+    pub environment: Option<EnvironmentSpec>,
+    /// `interruptible`.
+    pub interruptible: Option<Spanned<bool>>,
+    /// `resource_group`, unexpanded.
+    pub resource_group: Option<Text>,
+    /// `tags`, unexpanded.
+    pub tags: Vec<Text>,
+    /// `retry`.
+    pub retry: Option<Spanned<Retry>>,
+    /// `timeout`.
+    pub timeout: Option<Spanned<Timeout>>,
+    /// `before_script`, flattened.
+    pub before_script: Vec<Text>,
+    /// `script`, flattened.
+    pub script: Vec<Text>,
+    /// `after_script`, flattened.
+    pub after_script: Vec<Text>,
+    /// `hooks:pre_get_sources_script`, flattened.
+    pub pre_get_sources_script: Vec<Text>,
+    /// `image`.
+    pub image: Option<Spanned<Image>>,
+    /// `services`.
+    pub services: Vec<Spanned<Service>>,
+    /// `cache`.
+    pub caches: Vec<Spanned<Cache>>,
+    /// `artifacts`, with the pages folder added for pages jobs.
+    pub artifacts: Option<Spanned<Artifacts>>,
+    /// `coverage`, without first and last character.
+    pub coverage: Option<Text>,
+    /// `manual_confirmation`.
+    pub manual_confirmation: Option<Text>,
+    /// The published folder, for pages jobs.
+    pub publish: Option<Text>,
+    /// `release`, `id_tokens`, `secrets`, `inputs`, `run`, `pages`, `identity`, `dast_configuration`: validated, kept as JSON.
+    pub further: Vec<(Text, serde_json::Value)>,
+}
+
+/// Scripts or a trigger.
+#[derive(Clone, Debug)]
+pub enum JobKind {
+    /// Runs scripts (or `run` steps).
+    Build,
+    /// Triggers a pipeline.
+    Bridge(Trigger),
+}
+
+/// `allow_failure`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AllowFailureSpec {
+    /// `true` or `false`.
+    Always(bool),
+    /// `exit_codes`; the static value is false, even without codes.
+    ExitCodes(Vec<i64>),
+}
+
+/// `inherit:variables`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum InheritVariables {
+    /// All or none.
+    All(bool),
+    /// Only these.
+    Only(Vec<Arc<str>>),
+}
+
+/// A `needs` list.
+#[derive(Clone, Debug)]
+pub struct Needs {
+    /// Where it was written.
+    pub span: Span,
+    /// Its entries.
+    pub entries: Vec<NeedSpec>,
+}
+
+/// One entry of `needs`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NeedSpec {
+    /// A job of this pipeline.
+    Job {
+        /// Its full name.
+        name: Text,
+        /// Its artifacts are wanted.
+        artifacts: bool,
+        /// What happens where it is absent.
+        if_absent: IfAbsent,
+    },
+    /// Some of several jobs (reference `extensions.md` §4).
+    Any {
+        /// Names with whether their artifacts are wanted, parallel names expanded.
+        alternatives: Vec<(Text, bool)>,
+        /// How many must be good.
+        min: u32,
+        /// Whether to wait for all.
+        wait: Wait,
+        /// Whose artifacts are taken.
+        pick: Pick,
+        /// The entry may be impossible.
+        optional: bool,
+        /// Where it was written.
+        span: Span,
+    },
+    /// A job of another pipeline of the same family.
+    Pipeline {
+        /// Pipeline id, unexpanded.
+        pipeline: Text,
+        /// Its job; `None` mirrors the pipeline's status (bridges only).
+        job: Option<Text>,
+        /// Its artifacts are wanted.
+        artifacts: bool,
+    },
+    /// A job of another project.
+    Project {
+        /// Project path, unexpanded.
+        project: Text,
+        /// Branch or tag, unexpanded.
+        reference: Text,
+        /// Job name, unexpanded.
+        job: Text,
+        /// Its artifacts are wanted.
+        artifacts: bool,
+    },
+}
+
+/// What happens where a needed job is absent (reference `extensions.md` §5).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum IfAbsent {
+    /// The pipeline is not created.
+    #[default]
+    Fail,
+    /// The entry is ignored: GitLab's `optional: true`.
+    Ignore,
+    /// The entry is dropped; a job left without entries runs by stage.
+    Stage,
+    /// This job is left out too.
+    Skip,
+}
+
+/// `environment`, unexpanded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EnvironmentSpec {
+    /// `name`.
+    pub name: Text,
+    /// `url`.
+    pub url: Option<Text>,
+    /// `action`; `None` where the map form does not write it.
+    pub action: Option<EnvironmentAction>,
+    /// `on_stop`.
+    pub on_stop: Option<Text>,
+    /// `auto_stop_in`.
+    pub auto_stop_in: Option<Text>,
+    /// `deployment_tier`.
+    pub deployment_tier: Option<Text>,
+    /// `kubernetes`, as JSON.
+    pub kubernetes: Option<serde_json::Value>,
+}
+
+/// `trigger`.
+#[derive(Clone, Debug)]
+pub struct Trigger {
+    /// Where it was written.
+    pub span: Span,
+    /// What it triggers.
+    pub target: TriggerTarget,
+    /// `strategy`.
+    pub strategy: Option<Strategy>,
+    /// `forward:yaml_variables`; `None`: not written.
+    pub forward_yaml_variables: Option<bool>,
+    /// `forward:pipeline_variables`; `None`: not written.
+    pub forward_pipeline_variables: Option<bool>,
+    /// `inputs`, as JSON.
+    pub inputs: Vec<(Arc<str>, serde_json::Value)>,
+}
+
+/// What a trigger job triggers.
+#[derive(Clone, Debug)]
+pub enum TriggerTarget {
+    /// A child pipeline.
+    Child(BridgeInclude),
+    /// A project's pipeline.
+    Project {
+        /// `project`, unexpanded.
+        project: Text,
+        /// `branch`, unexpanded.
+        branch: Option<Text>,
+    },
+    /// No trigger: mirrors the pipeline of a project named in `needs: pipeline`.
+    Mirror {
+        /// Path of the project.
+        project: Text,
+    },
+}
+
+/// `trigger:include`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BridgeInclude {
+    /// The value as JSON, handed on to loading the child.
+    pub value: serde_json::Value,
+    /// Where it was written.
+    pub span: Span,
+}

@@ -1,0 +1,121 @@
+//! What typing carries along: settings, texts already parsed, remarks that are no faults.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use tidegate_expr::{Expression, Pattern, valid_for_config};
+use tidegate_source::Diagnostic;
+use tidegate_yaml::{Key, Map, Node};
+
+use super::Check;
+use crate::settings::{Dialect, Edition, Settings};
+
+/// Carried through the typing of one configuration.
+pub(crate) struct Context<'s> {
+    settings: &'s Settings,
+    /// Rules repeat; each text is parsed once. `None`: not valid.
+    expressions: FxHashMap<Arc<str>, Option<Arc<Expression>>>,
+    patterns: FxHashMap<Arc<str>, Option<Arc<Pattern>>>,
+    /// Warnings and findings, which stop nothing.
+    pub(crate) remarks: Vec<Diagnostic>,
+}
+
+impl<'s> Context<'s> {
+    /// Nothing parsed yet.
+    pub(crate) fn new(settings: &'s Settings) -> Context<'s> {
+        Context {
+            settings,
+            expressions: FxHashMap::default(),
+            patterns: FxHashMap::default(),
+            remarks: Vec::new(),
+        }
+    }
+
+    /// Whether Tidegate's own keywords are understood.
+    pub(crate) fn has_extensions(&self) -> bool {
+        self.settings.dialect == Dialect::Tidegate
+    }
+
+    /// Whether GitLab's paid keywords are understood.
+    pub(crate) fn is_enterprise(&self) -> bool {
+        self.settings.edition == Edition::Enterprise
+    }
+
+    /// Whether the GitLab to behave as is at least `version`.
+    pub(crate) fn is_at_least(&self, version: (u16, u16)) -> bool {
+        self.settings.gitlab_version >= version
+    }
+
+    /// The expression of a text, or `None` where GitLab calls it invalid.
+    pub(crate) fn expression(&mut self, text: &Arc<str>) -> Option<Arc<Expression>> {
+        if let Some(known) = self.expressions.get(text) {
+            return known.clone();
+        }
+        let parsed = valid_for_config(text).ok().map(Arc::new);
+        self.expressions.insert(text.clone(), parsed.clone());
+        parsed
+    }
+
+    /// The pattern of a text of the form `/re/flags`, or `None` where it does not compile.
+    pub(crate) fn pattern(&mut self, text: &Arc<str>) -> Option<Arc<Pattern>> {
+        if let Some(known) = self.patterns.get(text) {
+            return known.clone();
+        }
+        let parsed = Pattern::parse(text).ok().map(Arc::new);
+        self.patterns.insert(text.clone(), parsed.clone());
+        parsed
+    }
+
+    /// Checks the keys of an entry that has Tidegate's own ones besides GitLab's.
+    ///
+    /// Each own key in use is a finding, or in GitLab's dialect GitLab's error with a line of ours.
+    pub(crate) fn known_keys(
+        &mut self,
+        check: &mut Check<'_>,
+        node: &Node,
+        known: &[&str],
+        own: &[&str],
+    ) {
+        if self.has_extensions() {
+            check.known_keys_except(node, known, own);
+            if let Some(map) = node.as_map() {
+                self.find_extensions(map, own);
+            }
+            return;
+        }
+        check.known_keys(node, known);
+        let used = node.as_map().and_then(|map| first_of(map, own));
+        if let Some(key) = used {
+            check.explain(extension_help(key.as_str().unwrap_or_default()));
+        }
+    }
+
+    /// Notes each use of one of Tidegate's own keys.
+    pub(crate) fn find_extensions(&mut self, map: &Map, own: &[&str]) {
+        for name in own {
+            if let Some((key, _)) = map.entry(name) {
+                self.find_extension(key);
+            }
+        }
+    }
+
+    /// Notes the use of one of Tidegate's own keys.
+    pub(crate) fn find_extension(&mut self, key: &Key) {
+        let name = key.as_str().unwrap_or_default();
+        let text = format!(
+            "GitLab rejects the key `{name}`; move it into a `.tidegate:` overlay or run `tidegate export`"
+        );
+        let finding = Diagnostic::finding("extension-keyword", text).at(key.span);
+        self.remarks.push(finding);
+    }
+}
+
+/// What to tell who uses a key of Tidegate in GitLab's dialect.
+pub(crate) fn extension_help(name: &str) -> String {
+    format!("`{name}` is a keyword of Tidegate; `--dialect tidegate` understands it")
+}
+
+fn first_of<'m>(map: &'m Map, names: &[&str]) -> Option<&'m Key> {
+    let found = names.iter().find_map(|name| map.entry(name));
+    found.map(|(key, _)| key)
+}
