@@ -13,7 +13,7 @@ use crate::project::Project;
 use crate::terminal::{print, style};
 
 /// Prints the decision about each job asked for.
-pub fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
     let project = Project::open(global, &args.scenario)?;
     let loaded = project.load()?;
     require_valid(global, &loaded)?;
