@@ -91,15 +91,45 @@ pub(crate) struct ScenarioArgs {
     /// Take these paths as the changed ones
     #[arg(long, value_name = "PATH")]
     pub changed: Vec<String>,
+    /// State that the changed paths cannot be determined
+    #[arg(long, conflicts_with = "changed")]
+    pub changed_unknown: bool,
     /// What caused the pipeline, as in CI_PIPELINE_SOURCE
     #[arg(long, value_name = "SOURCE")]
     pub event: Option<String>,
     /// The branch the pipeline runs for
-    #[arg(long = "ref", value_name = "BRANCH", conflicts_with = "tag")]
+    #[arg(long = "ref", value_name = "BRANCH", conflicts_with_all = ["tag", "merge_request"])]
     pub git_ref: Option<String>,
     /// The tag the pipeline runs for
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", conflicts_with = "merge_request")]
     pub tag: Option<String>,
+    /// The merge request the pipeline runs for: `target=BRANCH` and further `key=value`, separated by commas
+    #[arg(long, value_name = "KEY=VALUE,…")]
+    pub merge_request: Option<String>,
+    /// The ref is protected
+    #[arg(long)]
+    pub protected: bool,
+    /// Role of the user who runs the pipeline
+    #[arg(long, value_name = "ROLE")]
+    pub role: Option<String>,
+    /// Take this message as the commit's
+    #[arg(long, value_name = "TEXT")]
+    pub commit_message: Option<String>,
+    /// A push option below `ci`, such as `skip`
+    #[arg(long = "push-option", value_name = "OPTION")]
+    pub push_options: Vec<String>,
+    /// State that a cache with this final key is present or missing
+    #[arg(long = "cache", value_name = "KEY=present|missing")]
+    pub caches: Vec<String>,
+    /// Inputs with their types, as a YAML or JSON mapping
+    #[arg(long, value_name = "FILE")]
+    pub inputs_file: Option<PathBuf>,
+    /// Variables of the project's settings, one KEY=VALUE a line
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// A file that states the event; flags win over it
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
     /// Jobs see the last commit, not the work tree
     #[arg(long)]
     pub committed: bool,

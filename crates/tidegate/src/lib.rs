@@ -5,6 +5,7 @@ mod command;
 mod exit;
 mod project;
 mod scenario_args;
+mod statement;
 mod terminal;
 mod view;
 

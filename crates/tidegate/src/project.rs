@@ -11,6 +11,7 @@ use tidegate_world::{CacheProbe, Checkout, CheckoutError, GitWorld, Subject, loc
 use crate::cli::{Global, ScenarioArgs};
 use crate::exit::Failure;
 use crate::scenario_args;
+use crate::statement::Statement;
 
 /// A project with the situation its pipeline is planned for.
 pub(crate) struct Project {
@@ -40,8 +41,9 @@ impl Project {
         let bytes = std::fs::read(&path).map_err(|error| {
             Failure::unusable(format!("failed to read {}: {error}", path.display()))
         })?;
-        let mut scenario = local_scenario(&checkout, args.base.as_deref());
-        scenario_args::apply(&mut scenario, &checkout, args)?;
+        let stated = Statement::of(args)?;
+        let mut scenario = local_scenario(&checkout, stated.base.as_deref());
+        scenario_args::apply(&mut scenario, &checkout, stated)?;
         let subject = if args.committed {
             Subject::Commit
         } else {
