@@ -39,7 +39,10 @@ pub fn clean_cache_key(raw: &str) -> CleanCacheKey {
     }
     let key = parts.join("/");
     let changed = key != raw;
-    CleanCacheKey { key: (!key.is_empty()).then_some(key), changed }
+    CleanCacheKey {
+        key: (!key.is_empty()).then_some(key),
+        changed,
+    }
 }
 
 #[cfg(test)]
@@ -49,7 +52,10 @@ mod tests {
     #[test]
     fn ordinary_keys_stay() {
         for key in ["default", "main-protected", "0_dir/Gemfile-abc"] {
-            let clean = CleanCacheKey { key: Some(key.to_owned()), changed: false };
+            let clean = CleanCacheKey {
+                key: Some(key.to_owned()),
+                changed: false,
+            };
             assert_eq!(clean_cache_key(key), clean);
         }
     }

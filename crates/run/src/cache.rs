@@ -55,7 +55,9 @@ impl Shelf<'_> {
         variables: &JobVariables,
     ) -> Result<Vec<ResolvedCache>, StoreError> {
         let caches = spec.caches.iter().enumerate();
-        caches.map(|(index, cache)| self.resolve_one(spec, index, cache, variables)).collect()
+        caches
+            .map(|(index, cache)| self.resolve_one(spec, index, cache, variables))
+            .collect()
     }
 
     /// Whether entries with the exact keys of all these caches exist.
@@ -67,7 +69,9 @@ impl Shelf<'_> {
     ) -> Result<Option<Arc<str>>, StoreError> {
         let mut last = None;
         for index in wanted {
-            let Some(cache) = spec.caches.get(*index as usize) else { return Ok(None) };
+            let Some(cache) = spec.caches.get(*index as usize) else {
+                return Ok(None);
+            };
             let Ok(key) = final_key(spec, cache, variables, &mut Vec::new()) else {
                 return Ok(None);
             };
@@ -103,25 +107,38 @@ impl Shelf<'_> {
     }
 
     /// The key, then the fallback keys, then `CACHE_FALLBACK_KEY`; the first that has an entry is restored.
-    fn find(
-        &self,
-        cache: &mut ResolvedCache,
-        variables: &JobVariables,
-    ) -> Result<(), StoreError> {
+    fn find(&self, cache: &mut ResolvedCache, variables: &JobVariables) -> Result<(), StoreError> {
         let Ok(key) = &cache.key else { return Ok(()) };
         let mut candidates = vec![key.clone()];
-        let fallbacks = cache.spec.fallback_keys.iter().map(|key| variables.expand(key));
-        candidates.extend(fallbacks.filter_map(|key| clean_cache_key(&key).key).map(Arc::from));
+        let fallbacks = cache
+            .spec
+            .fallback_keys
+            .iter()
+            .map(|key| variables.expand(key));
+        candidates.extend(
+            fallbacks
+                .filter_map(|key| clean_cache_key(&key).key)
+                .map(Arc::from),
+        );
         match global_fallback(variables) {
             Ok(fallback) => candidates.extend(fallback),
             Err(notice) => cache.notices.push(notice),
         }
         for (at, candidate) in candidates.into_iter().enumerate() {
             cache.tried.push(candidate.clone());
-            let Some(entry) = self.store.find_cache(self.project, &candidate)? else { continue };
+            let Some(entry) = self.store.find_cache(self.project, &candidate)? else {
+                continue;
+            };
             // Somebody may have removed it since; then it is as if it had never been there.
-            let Ok(lease) = self.store.lease(&entry, self.run) else { continue };
-            cache.found = Some(FoundEntry { key: candidate, exact: at == 0, entry, _lease: lease });
+            let Ok(lease) = self.store.lease(&entry, self.run) else {
+                continue;
+            };
+            cache.found = Some(FoundEntry {
+                key: candidate,
+                exact: at == 0,
+                entry,
+                _lease: lease,
+            });
             break;
         }
         Ok(())
@@ -154,8 +171,14 @@ pub(crate) fn facts(caches: &[ResolvedCache]) -> Vec<(String, String)> {
             None => "miss",
         };
         let key = cache.key.as_deref().unwrap_or_default();
-        facts.push((format!("TIDEGATE_CACHE_{}_HIT", cache.index), hit.to_owned()));
-        facts.push((format!("TIDEGATE_CACHE_{}_KEY", cache.index), key.to_owned()));
+        facts.push((
+            format!("TIDEGATE_CACHE_{}_HIT", cache.index),
+            hit.to_owned(),
+        ));
+        facts.push((
+            format!("TIDEGATE_CACHE_{}_KEY", cache.index),
+            key.to_owned(),
+        ));
     }
     facts
 }
@@ -170,8 +193,20 @@ pub(crate) fn policy(cache: &CacheSpec, variables: &JobVariables) -> CachePolicy
 
 fn restores(cache: &CacheSpec, variables: &JobVariables) -> bool {
     let holds_something = !cache.paths.is_empty() || cache.untracked;
-    let pulls = matches!(policy(cache, variables), CachePolicy::PullPush | CachePolicy::Pull);
+    let pulls = matches!(
+        policy(cache, variables),
+        CachePolicy::PullPush | CachePolicy::Pull
+    );
     holds_something && pulls
+}
+
+/// The key a cache has in the end, `None` where it has none.
+pub(crate) fn final_key_of(
+    spec: &JobSpec,
+    cache: &CacheSpec,
+    variables: &JobVariables,
+) -> Option<Arc<str>> {
+    final_key(spec, cache, variables, &mut Vec::new()).ok()
 }
 
 fn final_key(
@@ -195,11 +230,16 @@ fn final_key(
 }
 
 fn global_fallback(variables: &JobVariables) -> Result<Option<Arc<str>>, String> {
-    let Some(key) = variables.get("CACHE_FALLBACK_KEY").filter(|key| !key.is_empty()) else {
+    let Some(key) = variables
+        .get("CACHE_FALLBACK_KEY")
+        .filter(|key| !key.is_empty())
+    else {
         return Ok(None);
     };
     if key.trim_end_matches(['.', ' ']).ends_with("-protected") {
-        return Err(format!("CACHE_FALLBACK_KEY \"{key}\" not allowed to end in \"-protected\""));
+        return Err(format!(
+            "CACHE_FALLBACK_KEY \"{key}\" not allowed to end in \"-protected\""
+        ));
     }
     Ok(clean_cache_key(key).key.map(Arc::from))
 }

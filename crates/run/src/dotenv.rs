@@ -49,7 +49,10 @@ fn variable(line: &str) -> Option<Variable> {
 /// The text without its byte order mark; UTF-16 is what PowerShell writes.
 fn decoded(bytes: &[u8]) -> String {
     let wide = |bytes: &[u8], join: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| join([pair[0], pair[1]])).collect();
+        let units: Vec<u16> = bytes
+            .chunks_exact(2)
+            .map(|pair| join([pair[0], pair[1]]))
+            .collect();
         String::from_utf16_lossy(&units)
     };
     match bytes {
@@ -72,13 +75,19 @@ mod tests {
 
     #[test]
     fn lines_are_split_at_the_first_equals_sign_and_stripped() {
-        let pairs = [("A".to_owned(), "b=c".to_owned()), ("D".to_owned(), String::new())];
+        let pairs = [
+            ("A".to_owned(), "b=c".to_owned()),
+            ("D".to_owned(), String::new()),
+        ];
         assert_eq!(read(" A = b=c \nD=\n"), Ok(pairs.into()));
     }
 
     #[test]
     fn the_last_of_equal_names_wins() {
-        assert_eq!(read("A=1\nA=2\n"), Ok(vec![("A".to_owned(), "2".to_owned())]));
+        assert_eq!(
+            read("A=1\nA=2\n"),
+            Ok(vec![("A".to_owned(), "2".to_owned())])
+        );
     }
 
     #[test]
@@ -90,7 +99,10 @@ mod tests {
 
     #[test]
     fn size_and_number_are_limited() {
-        assert_eq!(read(&format!("A={}\n", "x".repeat(5200))), Err(DotenvError::TooBig));
+        assert_eq!(
+            read(&format!("A={}\n", "x".repeat(5200))),
+            Err(DotenvError::TooBig)
+        );
         let many: String = (0..21).map(|n| format!("V{n}=1\n")).collect();
         assert_eq!(read(&many), Err(DotenvError::TooMany));
         let text = "Dotenv Artifact Too Big. Maximum Allowable Size: 5120";

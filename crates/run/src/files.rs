@@ -40,7 +40,10 @@ pub(crate) fn find(entries: &[Entry], wanted: &Wanted<'_>) -> Found {
     for pattern in wanted.exclude {
         exclude(entries, pattern, &mut chosen, &mut said);
     }
-    let paths = chosen.into_iter().map(|at| entries[at].path.clone()).collect();
+    let paths = chosen
+        .into_iter()
+        .map(|at| entries[at].path.clone())
+        .collect();
     Found { paths, said }
 }
 
@@ -92,10 +95,17 @@ fn choose(
         chosen.insert(at);
     }
     if count == 0 {
-        let hint = "no matching files. Ensure that the artifact path is relative to the working directory";
-        said.push((true, format!("{written}: {hint} ({})", project_dir.display())));
+        let hint =
+            "no matching files. Ensure that the artifact path is relative to the working directory";
+        said.push((
+            true,
+            format!("{written}: {hint} ({})", project_dir.display()),
+        ));
     } else {
-        said.push((false, format!("{written}: found {count} matching artifact files and directories")));
+        said.push((
+            false,
+            format!("{written}: found {count} matching artifact files and directories"),
+        ));
     }
 }
 
@@ -106,7 +116,9 @@ fn choose_untracked(
     said: &mut Vec<(bool, String)>,
 ) {
     let untracked = entries.iter().enumerate().filter(|(_, entry)| {
-        entry.kind != Kind::Dir && !is_git(&entry.path) && tracked.binary_search(&entry.path).is_err()
+        entry.kind != Kind::Dir
+            && !is_git(&entry.path)
+            && tracked.binary_search(&entry.path).is_err()
     });
     let found: Vec<usize> = untracked.map(|(at, _)| at).collect();
     said.push(match found.len() {
@@ -129,7 +141,10 @@ fn exclude(
     let before = chosen.len();
     chosen.retain(|at| !glob.matches(&entries[*at].path.to_string_lossy()));
     if chosen.len() < before {
-        said.push((false, format!("{pattern}: excluded {} files", before - chosen.len())));
+        said.push((
+            false,
+            format!("{pattern}: excluded {} files", before - chosen.len()),
+        ));
     }
 }
 
@@ -173,7 +188,11 @@ mod tests {
             .iter()
             .map(|path| Entry {
                 path: PathBuf::from(path.trim_end_matches('/')),
-                kind: if path.ends_with('/') { Kind::Dir } else { Kind::File },
+                kind: if path.ends_with('/') {
+                    Kind::Dir
+                } else {
+                    Kind::File
+                },
                 size: 1,
                 mode: 0o644,
                 mtime: Time::default(),
@@ -186,8 +205,21 @@ mod tests {
     }
 
     fn found(paths: &[&str], exclude: &[&str]) -> (Vec<String>, Vec<String>) {
-        let tree = entries(&[".git/", ".git/HEAD", "a.txt", "out/", "out/b", "out/sub/", "out/sub/c.o"]);
-        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let tree = entries(&[
+            ".git/",
+            ".git/HEAD",
+            "a.txt",
+            "out/",
+            "out/b",
+            "out/sub/",
+            "out/sub/c.o",
+        ]);
+        let owned = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|text| (*text).to_owned())
+                .collect::<Vec<_>>()
+        };
         let (paths, exclude) = (owned(paths), owned(exclude));
         let wanted = Wanted {
             paths: &paths,
@@ -196,22 +228,41 @@ mod tests {
             project_dir: Path::new("/builds/p"),
         };
         let found = find(&tree, &wanted);
-        let shown = found.paths.iter().map(|path| path.display().to_string()).collect();
-        (shown, found.said.into_iter().map(|(_, text)| text).collect())
+        let shown = found
+            .paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        (
+            shown,
+            found.said.into_iter().map(|(_, text)| text).collect(),
+        )
     }
 
     #[test]
     fn a_directory_brings_everything_in_it() {
         for pattern in ["out", "out/", "./out", "/builds/p/out"] {
             let (paths, said) = found(&[pattern], &[]);
-            assert_eq!(paths, ["out", "out/b", "out/sub", "out/sub/c.o"], "{pattern}");
-            assert_eq!(said, [format!("{pattern}: found 4 matching artifact files and directories")]);
+            assert_eq!(
+                paths,
+                ["out", "out/b", "out/sub", "out/sub/c.o"],
+                "{pattern}"
+            );
+            assert_eq!(
+                said,
+                [format!(
+                    "{pattern}: found 4 matching artifact files and directories"
+                )]
+            );
         }
     }
 
     #[test]
     fn patterns_match_files_and_directories() {
-        assert_eq!(found(&["out/*"], &[]).0, ["out/b", "out/sub", "out/sub/c.o"]);
+        assert_eq!(
+            found(&["out/*"], &[]).0,
+            ["out/b", "out/sub", "out/sub/c.o"]
+        );
         assert_eq!(found(&["**/*.o"], &[]).0, ["out/sub/c.o"]);
     }
 

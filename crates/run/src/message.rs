@@ -13,13 +13,25 @@ pub(crate) enum Message {
     /// The user wants the run to end.
     Interrupt(Interrupt),
     /// A job can be canceled from now on.
-    Cancellable { job: JobIdx, attempt: Attempt, canceller: Canceller },
+    Cancellable {
+        job: JobIdx,
+        attempt: Attempt,
+        canceller: Canceller,
+    },
     /// A job printed.
-    Log { job: JobIdx, attempt: Attempt, bytes: Vec<u8> },
+    Log {
+        job: JobIdx,
+        attempt: Attempt,
+        bytes: Vec<u8>,
+    },
     /// Something worth an event happened in a job.
     Note(EventKind),
     /// A job is over.
-    Ended { job: JobIdx, attempt: Attempt, end: JobEnd },
+    Ended {
+        job: JobIdx,
+        attempt: Attempt,
+        end: JobEnd,
+    },
 }
 
 /// How a job ended.

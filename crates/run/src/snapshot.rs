@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use tidegate_store::{Lease, NewEntry, RunId, Store, StoreError};
-use tidegate_workspace::snapshot::{Manifest, Previous, Skipped, snapshot};
-use tidegate_workspace::{Layer, TreeError};
+use tidegate_workspace::snapshot::{Previous, Skipped, snapshot};
+use tidegate_workspace::{Layer, Manifest, TreeError};
 
 /// The tree could not be taken.
 #[derive(Debug, Error)]
@@ -44,11 +44,16 @@ pub fn base_tree(
     run: RunId,
 ) -> Result<BaseTree, SnapshotError> {
     let place = root.to_string_lossy();
-    let previous = match (store.find_snapshot(key, &place), store.recall(MANIFESTS, &place)) {
+    let previous = match (
+        store.find_snapshot(key, &place),
+        store.recall(MANIFESTS, &place),
+    ) {
         (Ok(Some(entry)), Ok(Some(remembered))) if entry.layers.len() == 1 => {
             // A manifest that belongs to another picture must not be trusted with this one.
             let matches = entry.note == remembered.digest.to_string();
-            let manifest = Manifest::from_bytes(&remembered.bytes).ok().filter(|_| matches);
+            let manifest = Manifest::from_bytes(&remembered.bytes)
+                .ok()
+                .filter(|_| matches);
             manifest.map(|manifest| (entry, manifest))
         }
         _ => None,
@@ -66,18 +71,37 @@ pub fn base_tree(
         manifest,
     });
     let taken = snapshot(root, files, &into, known)?;
-    if taken.reused && let Some((entry, _, lease)) = previous {
+    if taken.reused
+        && let Some((entry, _, lease)) = previous
+    {
         let layers = layers(&entry.layers);
-        return Ok(BaseTree { layers, lease, skipped: taken.skipped, reused: true });
+        return Ok(BaseTree {
+            layers,
+            lease,
+            skipped: taken.skipped,
+            reused: true,
+        });
     }
     drop(tree);
-    std::fs::rename(&into, staging.path().join("adopted"))
-        .map_err(|source| TreeError { action: "move", path: into, source })?;
+    std::fs::rename(&into, staging.path().join("adopted")).map_err(|source| TreeError {
+        action: "move",
+        path: into,
+        source,
+    })?;
     let digest = store.remember(MANIFESTS, &place, &taken.manifest.to_bytes())?;
-    let new = NewEntry { project: key, key: &place, note: &digest.to_string() };
+    let new = NewEntry {
+        project: key,
+        key: &place,
+        note: &digest.to_string(),
+    };
     let entry = store.put_snapshot(new, staging.tree("adopted")?)?;
     let lease = store.lease(&entry, run)?;
-    Ok(BaseTree { layers: layers(&entry.layers), lease, skipped: taken.skipped, reused: false })
+    Ok(BaseTree {
+        layers: layers(&entry.layers),
+        lease,
+        skipped: taken.skipped,
+        reused: false,
+    })
 }
 
 /// The store names the topmost layer first, a workspace the lowest.

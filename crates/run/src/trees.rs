@@ -33,7 +33,8 @@ impl Trees {
     ) -> Trees {
         let builds_dir = if backend.is_overlay() {
             let digest = Digest::of(project.key.as_bytes()).to_string();
-            data.join("builds").join(digest.get(..12).unwrap_or(&digest))
+            data.join("builds")
+                .join(digest.get(..12).unwrap_or(&digest))
         } else {
             private.join("builds")
         };

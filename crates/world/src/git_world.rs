@@ -132,7 +132,9 @@ impl<'a> GitWorld<'a> {
         if !pattern.contains('*') {
             return Ok(vec![pattern.to_owned()]);
         }
-        let glob = Fnmatch::new(pattern);
+        let Ok(glob) = Fnmatch::new(pattern) else {
+            return Ok(Vec::new());
+        };
         let paths = self.paths()?;
         let matching = paths.as_slice().iter().filter(|path| glob.matches(path));
         Ok(matching.map(|path| path.to_string()).collect())

@@ -240,3 +240,83 @@ fn coverage_report(place: &Place<'_>, node: &Node, faults: &mut Faults) -> Optio
         paths: vec![path.value],
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn every_field_of_artifacts_is_checked() {
+        check(
+            "j: {script: x, artifacts: 1}",
+            &[
+                "jobs:j:artifacts config should be a hash",
+                "jobs:j:artifacts config should be a hash",
+            ],
+        );
+        check(
+            "j: {script: x, artifacts: {paths: [1]}}",
+            &["jobs:j:artifacts paths should be an array of strings"],
+        );
+        check(
+            "j: {script: x, artifacts: {name: 1}}",
+            &["jobs:j:artifacts name should be a string"],
+        );
+        check(
+            "j: {script: x, artifacts: {untracked: 1}}",
+            &["jobs:j:artifacts untracked should be a boolean value"],
+        );
+        check(
+            "j: {script: x, artifacts: {access: 1}}",
+            &[
+                "jobs:j:artifacts access should be a string",
+                "jobs:j:artifacts access should be one of: none, developer, maintainer, all",
+            ],
+        );
+        check(
+            "j: {script: x, artifacts: {when: foo}}",
+            &["jobs:j:artifacts when should be one of: on_success, on_failure, always"],
+        );
+        check(
+            "j: {script: x, artifacts: {expire_in: foo}}",
+            &["jobs:j:artifacts expire in should be a duration"],
+        );
+        check(
+            "j: {script: x, artifacts: {expose_as: x}}",
+            &["jobs:j:artifacts paths can't be blank"],
+        );
+        check(
+            "j: {script: x, artifacts: {expose_as: x, paths: ['a*']}}",
+            &["jobs:j:artifacts paths can't contain '*' when used with 'expose_as'"],
+        );
+        check(
+            "j: {script: x, artifacts: {expose_as: '@', paths: ['a']}}",
+            &["jobs:j:artifacts expose as can contain only letters, digits, '-', '_' and spaces"],
+        );
+        check(
+            "j: {script: x, artifacts: {expose_as: 1, paths: ['a']}}",
+            &["jobs:j:artifacts expose as should be a string"],
+        );
+        check(
+            "j: {script: x, artifacts: {reports: {license_management: x}}}",
+            &["jobs:j:artifacts:reports config contains unknown keys: license_management"],
+        );
+        check(
+            "j: {script: x, artifacts: {reports: {coverage_report: x}}}",
+            &[
+                "jobs:j:artifacts:reports:coverage_report config should be a hash",
+                "jobs:j:artifacts:reports:coverage_report coverage format can't be blank",
+                "jobs:j:artifacts:reports:coverage_report coverage format must be one of supported formats: cobertura, jacoco.",
+                "jobs:j:artifacts:reports:coverage_report path can't be blank",
+                "jobs:j:artifacts:reports:coverage_report path should be a string",
+            ],
+        );
+        check(
+            "j: {script: x, artifacts: {reports: {coverage_report: {coverage_format: cobertura}}}}",
+            &[
+                "jobs:j:artifacts:reports:coverage_report path can't be blank",
+                "jobs:j:artifacts:reports:coverage_report path should be a string",
+            ],
+        );
+    }
+}

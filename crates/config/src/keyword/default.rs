@@ -230,3 +230,45 @@ pub(crate) fn default(
     found.report(faults);
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn faults_of_defaults_are_told_wherever_they_land() {
+        check(
+            "default: {foo: 1}\nj: {script: x}",
+            &["default config contains unknown keys: foo"],
+        );
+        check(
+            "default: {image: 1}\nj: {script: x}",
+            &[
+                "default:image config should be a hash or a string",
+                "default:image name should be a string",
+                "default:image name can't be blank",
+                "default:image config should be a hash or a string",
+                "default:image name should be a string",
+                "default:image name can't be blank",
+            ],
+        );
+        check(
+            "default: {interruptible: 1}\nj: {script: x}",
+            &[
+                "default:interruptible config should be a boolean value",
+                "default:interruptible config should be a boolean value",
+            ],
+        );
+        check(
+            "default: {artifacts: {foo: 1}}\nj: {script: x}",
+            &[
+                "default:artifacts config contains unknown keys: foo",
+                "default:artifacts config contains unknown keys: foo",
+            ],
+        );
+        check(
+            "image: a\ndefault: {image: b}\nj: {script: x}",
+            &["image is defined in top-level and `default:` entry"],
+        );
+    }
+}

@@ -1,0 +1,264 @@
+//! One try of one job, in a thread of its own: its work tree, its run, its end.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tidegate_exec::{
+    Environment, Features, JobRun, JobVariables, RunnerFacts, ShellExecutor, TraceOptions,
+};
+use tidegate_expr::Pattern;
+use tidegate_pipeline::{Attempt, JobIdx, JobSpec, VariableSpec};
+use tidegate_store::{Artifact, JobLogWriter, Lease, RunId, Staging, Store};
+use tidegate_workspace::{Backend, Layer, Workspace, WorkspaceSpec};
+
+use crate::cache::{ResolvedCache, Shelf, facts, unmet};
+use crate::message::{JobEnd, Message};
+use crate::setup::ProjectFacts;
+use crate::snapshot::layers;
+use crate::storage::{Collected, JobStorage};
+use crate::trees::Trees;
+
+/// What all jobs of a run share.
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) executor: ShellExecutor,
+    pub(crate) environment: Environment,
+    pub(crate) backend: Backend,
+    pub(crate) base: Vec<Layer>,
+    pub(crate) tracked: Arc<[PathBuf]>,
+    pub(crate) project: ProjectFacts,
+    pub(crate) run: RunId,
+    pub(crate) grace: Duration,
+    pub(crate) log_limit: u64,
+    pub(crate) version: String,
+    pub(crate) sender: SyncSender<Message>,
+}
+
+/// One try of a job, ready to be performed.
+pub(crate) struct Task {
+    pub(crate) job: JobIdx,
+    pub(crate) attempt: Attempt,
+    pub(crate) spec: JobSpec,
+    /// Archives of the jobs it depends on, in download order.
+    pub(crate) artifacts: Vec<(Artifact, Lease)>,
+    pub(crate) coverage: Option<Arc<str>>,
+    /// Smallest number no other running job has.
+    pub(crate) slot: u32,
+}
+
+/// Performs the job and reports its end.
+pub(crate) fn perform(shared: &Shared, task: Task) {
+    let (job, attempt) = (task.job, task.attempt);
+    let end = attempt_job(shared, task).unwrap_or_else(|message| JobEnd::Broken { message });
+    // An error says that the run is over.
+    let _ = shared.sender.send(Message::Ended { job, attempt, end });
+}
+
+/// What a job needs to know of its runner.
+pub(crate) fn runner_facts(version: &str, slot: u32) -> RunnerFacts {
+    RunnerFacts {
+        short_token: "tidegate".to_owned(),
+        version: version.to_owned(),
+        revision: "HEAD".to_owned(),
+        concurrent_id: slot,
+        concurrent_project_id: slot,
+    }
+}
+
+fn attempt_job(shared: &Shared, task: Task) -> Result<JobEnd, String> {
+    let store = &shared.store;
+    let private = store.staging().map_err(text)?;
+    let trees = Trees::of(
+        shared.backend,
+        store.directory(),
+        private.path(),
+        &shared.project,
+    );
+    let runner = runner_facts(&shared.version, task.slot);
+    let variables = variables(&task.spec, &runner, &trees)?;
+    let shelf = Shelf {
+        store,
+        project: &shared.project.key,
+        run: shared.run,
+    };
+    let caches = shelf.resolve(&task.spec, &variables).map_err(text)?;
+    if let Some(unmet) = unmet(&caches, &variables) {
+        return Ok(JobEnd::CacheMissing {
+            key: unmet.key,
+            produce: unmet.produce,
+        });
+    }
+    let workspace = workspace(shared, &trees, &caches, &task.artifacts)?;
+    let ended = run(shared, task, &trees, runner, caches, Arc::clone(&workspace));
+    discard(workspace, private);
+    ended
+}
+
+/// The job's variables as its scripts will see them, for what must be known before they start.
+fn variables(spec: &JobSpec, runner: &RunnerFacts, trees: &Trees) -> Result<JobVariables, String> {
+    let features = Features::of(&spec.variables);
+    let [builds, project, temp] =
+        [&trees.builds_dir, &trees.project_dir, &trees.temp_dir].map(|path| utf8(path));
+    Ok(JobVariables::of(
+        spec, &features, runner, builds?, project?, temp?,
+    ))
+}
+
+fn workspace(
+    shared: &Shared,
+    trees: &Trees,
+    caches: &[ResolvedCache],
+    artifacts: &[(Artifact, Lease)],
+) -> Result<Arc<Workspace>, String> {
+    let mut stack = shared.base.clone();
+    for found in caches.iter().filter_map(|cache| cache.found.as_ref()) {
+        stack.extend(layers(&found.entry.layers));
+    }
+    stack.extend(
+        artifacts
+            .iter()
+            .map(|(artifact, _)| Layer::stored(&artifact.tree)),
+    );
+    let spec = WorkspaceSpec {
+        dir: trees.project_dir.clone(),
+        layers: stack,
+        scratch: trees.scratch.clone(),
+        backend: shared.backend,
+    };
+    Workspace::prepare(spec).map(Arc::new).map_err(text)
+}
+
+fn run(
+    shared: &Shared,
+    mut task: Task,
+    trees: &Trees,
+    runner: RunnerFacts,
+    caches: Vec<ResolvedCache>,
+    workspace: Arc<Workspace>,
+) -> Result<JobEnd, String> {
+    let (job, attempt) = (task.job, task.attempt);
+    task.spec.variables.extend(
+        facts(&caches)
+            .into_iter()
+            .map(|(key, value)| plain(&key, &value)),
+    );
+    let plan = workspace.plan().to_args();
+    let collected = Collected::default();
+    let (artifacts, leases): (Vec<Artifact>, Vec<Lease>) = task.artifacts.into_iter().unzip();
+    let storage = JobStorage {
+        store: shared.store.clone(),
+        project: shared.project.key.clone(),
+        run: shared.run,
+        job,
+        attempt,
+        job_name: task.spec.name.clone(),
+        workspace,
+        project_dir: trees.project_dir.clone(),
+        tracked: Arc::clone(&shared.tracked),
+        caches,
+        artifacts,
+        sender: shared.sender.clone(),
+        collected: collected.clone(),
+    };
+    let log = shared
+        .store
+        .append_job_log(shared.run, u64::from(job.0), attempt.0)
+        .map_err(text)?;
+    let coverage = task.coverage.as_deref().and_then(coverage_pattern);
+    let run = JobRun {
+        spec: Arc::new(task.spec),
+        project_dir: trees.project_dir.clone(),
+        builds_dir: trees.builds_dir.clone(),
+        temp_dir: trees.temp_dir.clone(),
+        enter: Some(plan),
+        environment: shared.environment.clone(),
+        runner,
+        trace: TraceOptions {
+            limit: shared.log_limit,
+            timestamps: Some(false),
+            sections: true,
+            token_prefixes: Vec::new(),
+        },
+        sink: Box::new(sink(log, shared.sender.clone(), job, attempt)),
+        storage: Box::new(storage),
+        coverage,
+        grace: shared.grace,
+    };
+    let running = shared
+        .executor
+        .start(run)
+        .map_err(|error: io::Error| error.to_string())?;
+    let canceller = running.canceller();
+    let _ = shared.sender.send(Message::Cancellable {
+        job,
+        attempt,
+        canceller,
+    });
+    let outcome = running.wait();
+    drop(leases);
+    let dotenv = std::mem::take(
+        &mut *collected
+            .dotenv
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner),
+    );
+    Ok(JobEnd::Ran { outcome, dotenv })
+}
+
+/// The pattern of `coverage`; configuration has checked it, but flags keep their closing slash (reference `config.md` §9.4).
+fn coverage_pattern(text: &str) -> Option<Pattern> {
+    Pattern::compile(text, "").ok()
+}
+
+/// Keeps the log and hands it on.
+fn sink(
+    mut log: JobLogWriter,
+    sender: SyncSender<Message>,
+    job: JobIdx,
+    attempt: Attempt,
+) -> impl FnMut(&[u8]) + Send {
+    move |bytes: &[u8]| {
+        // A full disk must not end the job; what is shown live still is.
+        let _ = log.append(bytes);
+        let _ = sender.send(Message::Log {
+            job,
+            attempt,
+            bytes: bytes.to_vec(),
+        });
+    }
+}
+
+/// Removes what is left of a job's tree; what cannot be removed is swept with the store's trash.
+fn discard(workspace: Arc<Workspace>, private: Staging) {
+    let overlay = workspace.spec().backend.is_overlay();
+    let scratch = workspace.spec().scratch.clone();
+    if !overlay && let Some(workspace) = Arc::into_inner(workspace) {
+        let _ = workspace.discard();
+    } else {
+        // The shared path stays: other jobs may be in it.
+        let _ = tidegate_workspace::remove_tree(&scratch);
+    }
+    drop(private);
+}
+
+fn plain(key: &str, value: &str) -> VariableSpec {
+    VariableSpec {
+        key: key.into(),
+        value: value.into(),
+        file: false,
+        masked: false,
+        raw: true,
+    }
+}
+
+fn utf8(path: &Path) -> Result<&str, String> {
+    path.to_str()
+        .ok_or_else(|| format!("{} is not UTF-8", path.display()))
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,60 @@
+//! Keywords that are valid and cannot be carried out yet: named with their line, never ignored.
+
+use tidegate_config::{Config, Job, JobKind};
+use tidegate_pipeline::Pipeline;
+use tidegate_source::{Diagnostic, Span};
+
+use super::run::will_run;
+
+/// What the jobs of a pipeline ask for that a run cannot give.
+pub fn problems(config: &Config, pipeline: &Pipeline) -> Vec<Diagnostic> {
+    let jobs = config
+        .jobs
+        .values()
+        .filter(|job| will_run(pipeline, &job.name));
+    let mut problems: Vec<Diagnostic> = Vec::new();
+    for problem in jobs.flat_map(of_job) {
+        // Instances of a parallel job share their keywords.
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+    problems
+}
+
+fn of_job(job: &Job) -> Vec<Diagnostic> {
+    let body = &job.body;
+    let mut problems = Vec::new();
+    let mut say = |keyword: &str, span: Span, what: &str| {
+        let text = format!(
+            "`{keyword}` of the job `{}` cannot be carried out yet: {what}",
+            job.base
+        );
+        problems.push(Diagnostic::error("not-built-yet", text).at(span));
+    };
+    if let JobKind::Bridge(trigger) = &body.kind {
+        say(
+            "trigger",
+            trigger.span,
+            "pipelines triggered by a pipeline are not run",
+        );
+    }
+    for (keyword, _) in &body.further {
+        match &*keyword.value {
+            "run" => say("run", keyword.span, "steps have no executor"),
+            "secrets" | "id_tokens" | "identity" => {
+                say(
+                    &keyword.value,
+                    keyword.span,
+                    "no provider can be configured",
+                );
+            }
+            "inputs" => say("inputs", keyword.span, "inputs of jobs are not handed over"),
+            "release" => say("release", keyword.span, "there is no server to release on"),
+            "dast_configuration" => say("dast_configuration", keyword.span, "there is no scanner"),
+            // A folder that is published is an artifact, and kept as one.
+            _ => {}
+        }
+    }
+    problems
+}
