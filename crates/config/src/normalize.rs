@@ -255,3 +255,57 @@ fn expand_job(job: &NeededJob, instances: &Instances) -> Vec<Text> {
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::{gitlab, valid};
+    use crate::{Job, NeedSpec};
+
+    fn names(job: &Job) -> Vec<&str> {
+        let needs = job.needs.iter().flat_map(|needs| &needs.entries);
+        needs
+            .filter_map(|need| match need {
+                NeedSpec::Job { name, .. } => Some(&*name.value),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn needs_and_dependencies_name_every_instance() {
+        let yaml = "a: {script: x, parallel: 2}\nb: {script: x, needs: [a], dependencies: [a]}";
+        let config = valid(&gitlab(), yaml);
+        let job = &config.jobs["b"];
+        assert_eq!(names(job), ["a 1/2", "a 2/2"]);
+        let dependencies = job.dependencies.iter().flatten();
+        let dependencies: Vec<_> = dependencies.map(|name| &*name.value).collect();
+        assert_eq!(dependencies, ["a 1/2", "a 2/2"]);
+    }
+
+    #[test]
+    fn matrix_values_are_filled_into_needs_of_each_instance() {
+        let yaml = "a: {script: x, parallel: {matrix: [{A: [b, c]}]}}\n\
+                    b: {script: x, parallel: {matrix: [{A: [b, c]}]}, \
+                    needs: [{job: a, parallel: {matrix: [{A: ['$[[ matrix.A ]]']}]}}]}";
+        let config = valid(&gitlab(), yaml);
+        assert_eq!(names(&config.jobs["b: [b]"]), ["a: [b]"]);
+        assert_eq!(names(&config.jobs["b: [c]"]), ["a: [c]"]);
+    }
+
+    #[test]
+    fn of_two_jobs_with_one_name_the_later_takes_the_earlier_ones_place() {
+        let yaml = "a: {script: x, parallel: 2}\nb: {script: x}\n'a 1/2': {script: y}";
+        let config = valid(&gitlab(), yaml);
+        let all: Vec<_> = config.jobs.keys().map(|name| &**name).collect();
+        assert_eq!(all, ["a 1/2", "a 2/2", "b"]);
+        assert_eq!(&*config.jobs["a 1/2"].body.script[0].value, "y");
+    }
+
+    #[test]
+    fn an_empty_row_makes_the_job_vanish() {
+        let yaml = "a: {script: x, parallel: {matrix: [{A: []}]}}\nb: {script: x, needs: [a]}";
+        let config = valid(&gitlab(), yaml);
+        assert_eq!(config.jobs.len(), 1);
+        assert!(names(&config.jobs["b"]).is_empty());
+    }
+}

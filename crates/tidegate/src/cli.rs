@@ -56,6 +56,13 @@ pub enum Color {
     Never,
 }
 
+/// What runs jobs.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Executor {
+    /// The shell of this machine; images and services are left aside
+    Shell,
+}
+
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -110,6 +117,9 @@ pub struct RunArgs {
     /// How job trees are made: overlay, reflink or copy; the best that works by default
     #[arg(long, value_name = "BACKEND", env = "TIDEGATE_WORKSPACE")]
     pub workspace: Option<String>,
+    /// Run jobs with this executor, also those that name an image
+    #[arg(long, value_name = "EXECUTOR", env = "TIDEGATE_EXECUTOR")]
+    pub executor: Option<Executor>,
     /// Show only what failed and how it ended
     #[arg(short, long)]
     pub quiet: bool,

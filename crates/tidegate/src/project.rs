@@ -76,8 +76,7 @@ impl Project {
         };
         let caches = self.caches();
         let world = GitWorld::new(&self.checkout, self.subject, &caches);
-        let settings = tidegate_plan::Settings::default();
-        plan(config, &self.scenario, &world, &settings, detail)
+        plan(config, &self.scenario, &world, detail)
             .map(Some)
             .map_err(broken)
     }

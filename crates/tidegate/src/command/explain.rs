@@ -35,9 +35,10 @@ pub fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
         }
     };
     let plan = project.plan(&loaded, &detail)?.ok_or_else(Failure::shown)?;
+    let names: Vec<&str> = args.jobs.iter().map(String::as_str).collect();
     let text = explain(
         &plan,
-        &args.jobs,
+        &names,
         &loaded.sources,
         style(global.color, &stdout()),
     );

@@ -45,7 +45,7 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     require_planned(global, &loaded, &plan)?;
     let pipeline = chosen(pipeline_of(&plan)?, &args.jobs, &plan)?;
     if let Some(config) = &loaded.config {
-        let problems = unsupported::problems(config, &pipeline);
+        let problems = unsupported::problems(config, &pipeline, args.executor);
         if !problems.is_empty() {
             show(global, &loaded, &problems);
             return Err(Failure::unusable(
