@@ -56,14 +56,10 @@ impl<'s> GlobalView<'s> {
             variable.key.starts_with("CI_JOB") || variable.key.starts_with("CI_BUILD")
         };
         let root = std::iter::once(shared.root());
-        let nodes: Arc<[Variable]> = [Variable::new(
-            shared.names.total.clone(),
-            shared.names.one.clone(),
-            tidegate_expr::VariableSource::Job,
-        )]
-        .into();
-        let layers = std::iter::once(&nodes)
-            .chain(shared.below.layers())
+        let layers = shared
+            .below
+            .layers()
+            .iter()
             .chain(root)
             .chain(shared.above.layers());
         let mut variables = Variables::default();
