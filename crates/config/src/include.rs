@@ -157,18 +157,14 @@ impl<'a> Includer<'a> {
         }
     }
 
-    /// A file ready to be merged: its content interpolated with `given`, everything it includes under it.
-    pub(crate) fn file(
+    /// The root file with everything it includes under it.
+    pub(crate) fn root(
         &mut self,
         loaded: &Loaded,
         given: &Given,
         context: &Context,
-        worded: impl Fn(Diagnostic) -> Diagnostic,
     ) -> Result<Map, Stop> {
-        let content = match self.interpolated(loaded, given, context)? {
-            Ok(content) => content,
-            Err(problem) => return Err(worded(problem).into()),
-        };
+        let content = self.interpolated(loaded, given, context)??;
         self.with_includes(content, context)
     }
 
@@ -208,7 +204,9 @@ impl<'a> Includer<'a> {
             Ok(declared) => declared,
             Err(problem) => return Ok(Err(problem)),
         };
-        let inputs = match input::resolved(&declared, given) {
+        let version = self.settings.gitlab_version;
+        let place = header.get("spec").map_or(Span::NONE, |spec| spec.span);
+        let inputs = match input::resolved(&declared, given, place, version) {
             Ok(inputs) => inputs,
             Err(problems) => return Ok(header::joined(problems).map_or(Ok(content), Err)),
         };
@@ -229,20 +227,27 @@ impl<'a> Includer<'a> {
         context: &Context,
     ) -> Result<Result<Vec<(Key, Node)>, Diagnostic>, Stop> {
         let mut declared: Vec<(Key, Node)> = Vec::new();
-        if let Some(include) = spec.and_then(|spec| spec.get("include")).filter(|it| !it.is_null()) {
+        if let Some(include) = spec
+            .and_then(|spec| spec.get("include"))
+            .filter(|it| !it.is_null())
+        {
             if context.is_component {
                 let address = self.component_address(include.span);
                 let message = format!(
                     "Component `{address}` cannot use `spec:include`. \
                      This keyword is not supported in components"
                 );
-                return Ok(Err(Diagnostic::error("component-include", message).at(include.span)));
+                return Ok(Err(
+                    Diagnostic::error("component-include", message).at(include.span)
+                ));
             }
             for file in self.header_files(include, context)? {
                 declared.extend(file.iter().cloned());
             }
         }
-        let inline = spec.and_then(|spec| spec.get("inputs")).and_then(Node::as_map);
+        let inline = spec
+            .and_then(|spec| spec.get("inputs"))
+            .and_then(Node::as_map);
         declared.extend(inline.into_iter().flatten().cloned());
         Ok(match duplicate_inputs(&declared) {
             Some(problem) => Err(problem),
@@ -255,7 +260,9 @@ impl<'a> Includer<'a> {
             .records
             .iter()
             .find(|record| record.file == Some(within.file));
-        record.map(|record| record.location.clone()).unwrap_or_default()
+        record
+            .map(|record| record.location.clone())
+            .unwrap_or_default()
     }
 
     /// The `inputs` of every file of `spec:include`.
@@ -359,10 +366,13 @@ impl<'a> Includer<'a> {
             let most = self.settings.limits.includes;
             if self.records.len() >= most {
                 let message = format!("Maximum of {most} nested includes are allowed!");
-                return Err(Diagnostic::error("include-limit", message).at(entry.span).into());
+                return Err(Diagnostic::error("include-limit", message)
+                    .at(entry.span)
+                    .into());
             }
             if let (Some(place), IncludeKind::Local) = (&context.place, entry.kind) {
-                self.local_files.insert((place.clone(), entry.location.clone()));
+                self.local_files
+                    .insert((place.clone(), entry.location.clone()));
             }
             let record = source::record(self, &entry, context);
             self.records.push(record);
@@ -453,7 +463,9 @@ impl<'a> Includer<'a> {
             return Ok(());
         }
         let message = "Total size of combined CI/CD configuration is too big";
-        Err(Diagnostic::error("include-size", message).at(entry.span).into())
+        Err(Diagnostic::error("include-size", message)
+            .at(entry.span)
+            .into())
     }
 }
 
@@ -517,14 +529,19 @@ fn inputs_only(content: &Map, entry: &Entry) -> Result<Map, Stop> {
             entry.shown,
             shown.join(", ")
         );
-        return Err(Diagnostic::error("header-include", message).at(first.span).into());
+        return Err(Diagnostic::error("header-include", message)
+            .at(first.span)
+            .into());
     }
     match content.get("inputs").map(|node| (&node.value, node.span)) {
         None | Some((Value::Null, _)) => Ok(Map::default()),
         Some((Value::Map(map), _)) => Ok(Map::clone(map)),
         // GitLab itself fails with an internal exception here.
         Some((_, span)) => {
-            let message = format!("Header include file `{}` inputs should be a hash", entry.shown);
+            let message = format!(
+                "Header include file `{}` inputs should be a hash",
+                entry.shown
+            );
             Err(Diagnostic::error("header-include", message).at(span).into())
         }
     }

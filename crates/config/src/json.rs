@@ -14,10 +14,8 @@ pub(crate) fn to_json(value: &Value) -> Json {
         Value::BigInt(digits) => digits
             .parse::<Number>()
             .map_or_else(|_| Json::from(&**digits), Json::Number),
-        Value::Float(number) => Number::from_f64(*number).map_or_else(
-            || Json::from(to_s(value, Keys::Symbols)),
-            Json::Number,
-        ),
+        Value::Float(number) => Number::from_f64(*number)
+            .map_or_else(|| Json::from(to_s(value, Keys::Symbols)), Json::Number),
         Value::Str(text) | Value::Symbol(text) => Json::from(&**text),
         Value::Seq(items) => items.iter().map(|item| to_json(&item.value)).collect(),
         Value::Map(map) => {

@@ -53,7 +53,8 @@ pub type Text = Spanned<Arc<str>>;
 /// A whole configuration, valid and normalised.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Stage names in order, `.pre` and `.post` included, flattened, repetitions dropped.
+    /// Stage names in order, `.pre` and `.post` included, flattened. Repetitions stay, as in GitLab, which numbers a
+    /// stage by its first place.
     pub stages: Vec<Text>,
     /// Top-level `variables`.
     pub variables: Vec<VariableDefinition>,

@@ -4,10 +4,7 @@
 ///
 /// Distance counts insertions, deletions, replacements and swaps of neighbours; at most a third of the letters may
 /// differ. Of equally near candidates the first wins. Case and a leading dot or separators count little.
-pub(crate) fn nearest<'a>(
-    wanted: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (wanted.chars().count() / 3).clamp(1, 4);
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
@@ -24,14 +21,6 @@ pub(crate) fn nearest<'a>(
         }
     }
     best.map(|(_, candidate)| candidate)
-}
-
-/// A suggestion text, or `None` where no candidate is near.
-pub(crate) fn did_you_mean<'a>(
-    wanted: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
-    nearest(wanted, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
 fn folded(name: &str) -> String {

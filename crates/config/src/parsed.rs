@@ -44,13 +44,10 @@ impl ParsedFiles {
         file: FileId,
         limits: &Limits,
     ) -> Result<Loaded, YamlError> {
-        let known = self
-            .known
-            .entry(content.clone())
-            .or_insert_with(|| Parsed {
-                file,
-                result: load(content, file, limits),
-            });
+        let known = self.known.entry(content.clone()).or_insert_with(|| Parsed {
+            file,
+            result: load(content, file, limits),
+        });
         if known.file == file {
             return known.result.clone();
         }
@@ -135,9 +132,16 @@ mod tests {
         for id in [0, 7, 0] {
             let file = FileId(id);
             let loaded = files.parsed(&content, file, &Limits::default()).unwrap();
-            let (key, node) = loaded.content.as_map().and_then(|map| map.entry("a")).unwrap();
+            let (key, node) = loaded
+                .content
+                .as_map()
+                .and_then(|map| map.entry("a"))
+                .unwrap();
             assert_eq!((key.span.file, node.span.file), (file, file));
-            assert_eq!(loaded.remarks.first().map(|remark| remark.span.file), Some(file));
+            assert_eq!(
+                loaded.remarks.first().map(|remark| remark.span.file),
+                Some(file)
+            );
         }
         assert_eq!(files.len(), 1);
     }
@@ -147,7 +151,9 @@ mod tests {
         let mut files = ParsedFiles::new();
         let content: Arc<[u8]> = b"a: ["[..].into();
         for id in [0, 3] {
-            let error = files.parsed(&content, FileId(id), &Limits::default()).unwrap_err();
+            let error = files
+                .parsed(&content, FileId(id), &Limits::default())
+                .unwrap_err();
             assert_eq!(error.span.file, FileId(id));
         }
     }

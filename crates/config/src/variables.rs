@@ -49,11 +49,17 @@ mod tests {
     #[test]
     fn unknown_names_vanish_or_stay() {
         assert_eq!(expanded("$A-${A}-%A%-$B-$1", &known()), "a-a-a--$1");
-        assert_eq!(expanded_where_known("$A $B ${C} $$A", &known()), "a $B ${C} $a");
+        assert_eq!(
+            expanded_where_known("$A $B ${C} $$A", &known()),
+            "a $B ${C} $a"
+        );
     }
 
     #[test]
     fn masked_values_are_hidden() {
-        assert_eq!(masked("test_value/jobs.txt", &known()), "[MASKED]xx/jobs.txt");
+        assert_eq!(
+            masked("test_value/jobs.txt", &known()),
+            "[MASKED]xx/jobs.txt"
+        );
     }
 }

@@ -9,7 +9,8 @@ use rustix::event::{EventfdFlags, eventfd};
 /// Why a job is to end, mildest first; a later reason only counts when it is stronger.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum CancelReason {
-    /// Somebody canceled it: scripts end, `after_script` and what follows still run. After the scripts it has no effect.
+    /// Somebody canceled it: scripts end, `after_script` and what follows still run. After the
+    /// scripts it has no effect.
     Canceled,
     /// The run ends (SIGINT): everything stops, nothing more is started.
     Interrupted,

@@ -1,9 +1,10 @@
 //! Drives one job through its stages, in the thread of that job.
 //!
-//! Order, and what runs after what failed: reference `runner.md` §2.1. Timeouts and cancellation: §2.7, §7.3.
+//! Order, and what runs after what failed: reference `runner.md` §2.1. Timeouts and cancellation:
+//! §2.7, §7.3.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use tidegate_pipeline::{CacheWhen, FailureReason, ShellKind, Status, StepSpec};
@@ -31,6 +32,8 @@ pub(crate) struct Driver {
     dirs: Dirs,
     trace: Trace,
     started: Instant,
+    /// Where this process finds the job's files: `/`, or the root of the job's mount namespace.
+    root: PathBuf,
     /// Why nothing more may start: the job's time is over, or it was stopped for good.
     dead: Option<JobError>,
     leaky: bool,
@@ -126,6 +129,7 @@ impl Driver {
             dirs,
             trace,
             started: Instant::now(),
+            root: PathBuf::from("/"),
             dead: None,
             leaky: false,
             leftovers: 0,
@@ -204,6 +208,9 @@ impl Driver {
             environment: self.run.environment.variables(),
         });
         self.writer().section_end("prepare_executor");
+        if let (Some(_), Ok(supervisor)) = (&self.run.enter, &supervisor) {
+            self.root = format!("/proc/{}/root", supervisor.pid()).into();
+        }
         supervisor
     }
 
@@ -510,8 +517,10 @@ impl Driver {
         self.still_alive(phase)?;
         self.writer().section_start(name, headline);
         let variables = self.variables_with_env_file();
+        let project_dir = self.reachable(&self.run.project_dir);
         let context = StorageContext {
             variables: &variables,
+            project_dir: &project_dir,
             succeeded,
             deadline: self.deadline(),
             canceller: &self.canceller,
@@ -527,15 +536,22 @@ impl Driver {
         })
     }
 
-    /// Variables with those a script appended to `GITLAB_ENV`; lines that are no assignment are no variables.
+    /// Variables with those a script appended to `GITLAB_ENV`; lines that are no assignment are no
+    /// variables.
     fn variables_with_env_file(&self) -> JobVariables {
         let mut variables = self.variables.clone();
-        let text = std::fs::read_to_string(self.scripts().env_file()).unwrap_or_default();
+        let text = std::fs::read_to_string(self.reachable(self.scripts().env_file().as_ref()))
+            .unwrap_or_default();
         let complete = text.rfind('\n').map_or("", |end| &text[..end]);
         for (key, value) in complete.lines().filter_map(|line| line.split_once('=')) {
             variables.set(key.trim_start(), value.trim_end());
         }
         variables
+    }
+
+    /// The path under which this process reaches a file of the job.
+    fn reachable(&self, path: &Path) -> PathBuf {
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
     /// Refuses to start anything once the job is over for good.

@@ -2,7 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 
-/// Names a clean environment keeps: what a login shell and ordinary tools need to find a home and programs.
+/// Names a clean environment keeps: what a login shell and ordinary tools need to find a home and
+/// programs.
 const KEPT: [&str; 10] = [
     "HOME",
     "USER",
@@ -23,7 +24,8 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// All of `variables`, as GitLab's shell executor hands its own environment on (reference `runner.md` §3.1).
+    /// All of `variables`, as GitLab's shell executor hands its own environment on (reference
+    /// `runner.md` §3.1).
     pub fn inherited(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut environment = Self::default();
         for (key, value) in variables {
@@ -32,7 +34,8 @@ impl Environment {
         environment
     }
 
-    /// Of `variables` only what says who and where the user is, as a runner started by a service manager has.
+    /// Of `variables` only what says who and where the user is, as a runner started by a service
+    /// manager has.
     ///
     /// What stands in a developer's shell by chance cannot decide a job then.
     pub fn clean(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {

@@ -4,7 +4,8 @@ use tidegate_pipeline::VariableSpec;
 
 /// Flags every job gets as variables, with their defaults (reference `runner.md` §2.8).
 ///
-/// `FF_TIMESTAMPS` is on by default at GitLab's runner; here a log is read by a person at a terminal, so it is off.
+/// `FF_TIMESTAMPS` is on by default at GitLab's runner; here a log is read by a person at a
+/// terminal, so it is off.
 const KNOWN: [(&str, bool); 27] = [
     ("FF_CLEAN_UP_FAILED_CACHE_EXTRACT", false),
     ("FF_CONCRETE", false),
@@ -45,7 +46,8 @@ pub struct Features {
 }
 
 impl Features {
-    /// Reads the flags out of a job's variables; the last definition counts, what is no boolean leaves the default.
+    /// Reads the flags out of a job's variables; the last definition counts, what is no boolean
+    /// leaves the default.
     pub fn of(variables: &[VariableSpec]) -> Self {
         let mut features = Self {
             flags: Vec::new(),

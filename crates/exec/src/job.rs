@@ -26,9 +26,11 @@ pub struct JobRun {
     pub project_dir: PathBuf,
     /// Where work trees are; the scripts' first directory. It exists.
     pub builds_dir: PathBuf,
-    /// Private directory beside the work tree; made before the first script and removed with the last process.
+    /// Private directory beside the work tree; made before the first script and removed with the
+    /// last process.
     pub temp_dir: PathBuf,
-    /// Mount plan, handed to the `enter` of [`supervisor_main`](crate::supervisor_main); `None`: no namespace.
+    /// Mount plan, handed to the `enter` of [`supervisor_main`](crate::supervisor_main); `None`: no
+    /// namespace.
     pub enter: Option<Vec<OsString>>,
     /// Environment of the shells.
     pub environment: Environment,
@@ -98,7 +100,8 @@ impl ShellExecutor {
 
     /// Starts a job in a thread of its own.
     ///
-    /// What goes wrong with the job is in its [`Outcome`] and its log; an error means that no job was started.
+    /// What goes wrong with the job is in its [`Outcome`] and its log; an error means that no job
+    /// was started.
     pub fn start(&self, run: JobRun) -> io::Result<Running> {
         let canceller = Canceller::new()?;
         let driver = Driver::new(run, self.supervisor.clone(), canceller.clone())?;

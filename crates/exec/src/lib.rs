@@ -1,9 +1,10 @@
 //! Runs one job: script generation, process trees, log stream and masking.
 //!
-//! [`ShellExecutor::start`] takes a [`JobRun`] (a [`JobSpec`](tidegate_pipeline::JobSpec) and a prepared work directory) and
-//! gives a [`Running`] job; its log goes to a [`TraceSink`], its caches and artifacts through a [`Storage`], its end is an
-//! [`Outcome`]. Every job has a small supervisor process: the hosting binary calls [`supervisor_main`] when it is started
-//! with the private word of its [`SupervisorCommand`].
+//! [`ShellExecutor::start`] takes a [`JobRun`] (a [`JobSpec`](tidegate_pipeline::JobSpec) and a
+//! prepared work directory) and gives a [`Running`] job; its log goes to a [`TraceSink`], its
+//! caches and artifacts through a [`Storage`], its end is an [`Outcome`]. Every job has a small
+//! supervisor process: the hosting binary calls [`supervisor_main`] when it is started with the
+//! private word of its [`SupervisorCommand`].
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -19,7 +20,8 @@
 //! }
 //! ```
 //!
-//! The crate knows nothing of planning, of stores or of terminals, and handles no signals of the engine.
+//! The crate knows nothing of planning, of stores or of terminals, and handles no signals of the
+//! engine.
 
 mod cancel;
 mod driver;

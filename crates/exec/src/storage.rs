@@ -1,5 +1,6 @@
 //! What a job asks of whoever keeps caches and artifacts.
 
+use std::path::Path;
 use std::time::Instant;
 
 use tidegate_pipeline::{ArtifactSpec, CacheSpec, DependencySpec, FailureReason};
@@ -28,7 +29,8 @@ pub trait Storage: Send {
         trace: &mut TraceWriter<'_>,
     ) -> Result<(), StorageFailure>;
 
-    /// Saves the caches whose `when` fits the outcome; those whose policy says `pull` are not in the list.
+    /// Saves the caches whose `when` fits the outcome; those whose policy says `pull` are not in
+    /// the list.
     fn save_cache(
         &mut self,
         caches: &[&CacheSpec],
@@ -36,7 +38,8 @@ pub trait Storage: Send {
         trace: &mut TraceWriter<'_>,
     ) -> Result<(), StorageFailure>;
 
-    /// Keeps the archives and reports whose `when` fits the outcome. A failure turns a green job red.
+    /// Keeps the archives and reports whose `when` fits the outcome. A failure turns a green job
+    /// red.
     fn upload_artifacts(
         &mut self,
         artifacts: &[&ArtifactSpec],
@@ -50,6 +53,9 @@ pub trait Storage: Send {
 pub struct StorageContext<'a> {
     /// Variables at this moment, those that scripts wrote to `GITLAB_ENV` included.
     pub variables: &'a JobVariables,
+    /// The work tree as this process reaches it: below `/proc/<supervisor>/root` where the job has
+    /// a mount namespace.
+    pub project_dir: &'a Path,
     /// The job succeeded so far.
     pub succeeded: bool,
     /// When the job's time is over.

@@ -45,8 +45,9 @@ pub struct JobVariables {
 impl JobVariables {
     /// Puts together and expands the variables of a job.
     ///
-    /// Each value that is not raw is expanded once against the unexpanded list; a reference to a file variable gives its
-    /// path, one to an unknown name nothing. Source: reference `runner.md` §2.4.
+    /// Each value that is not raw is expanded once against the unexpanded list; a reference to a
+    /// file variable gives its path, one to an unknown name nothing. Source: reference `runner.md`
+    /// §2.4.
     pub fn of(
         spec: &JobSpec,
         features: &Features,
@@ -145,7 +146,8 @@ fn predefined(
         .map(|(name, on)| plain(name, if on { "true" } else { "false" }))
         .collect();
     if let Some(image) = &spec.image {
-        // The runner exports the name as written; references in it are expanded like in any other value.
+        // The runner exports the name as written; references in it are expanded like in any other
+        // value.
         list.push(VariableSpec {
             raw: false,
             ..plain("CI_JOB_IMAGE", &image.name)

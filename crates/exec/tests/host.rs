@@ -1,4 +1,5 @@
-//! A binary that hosts the supervisor, and an engine that can be killed. Only the tests of this crate use it.
+//! A binary that hosts the supervisor, and an engine that can be killed. Only the tests of this
+//! crate use it.
 
 use std::ffi::OsString;
 use std::io::{self, Write};

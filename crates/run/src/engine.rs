@@ -13,13 +13,13 @@ use tidegate_pipeline::{
     Pipeline, PipelineId, Reason, StartFacts, Status, event_to_json, job_spec,
 };
 use tidegate_schedule::{Action, CancelCause, Input, ResourceGroups, Schedule};
-use tidegate_store::{ArtifactFilter, NewRun, RunId, RunLog, RunRecord};
+use tidegate_store::{ArtifactFilter, RunId, RunLog, RunRecord};
 
 use crate::cache::Shelf;
 use crate::control::{Control, Interrupt};
 use crate::job::{Shared, Task, perform, runner_facts};
 use crate::message::{JobEnd, Message};
-use crate::setup::{Observer, RunEnd, RunError, RunSetup};
+use crate::setup::{Begun, Observer, RunEnd, RunError, RunSetup};
 
 /// Messages that may wait: enough to keep jobs printing, few enough to bound memory (a piece of log is at most 64 KiB).
 const WAITING: usize = 64;
@@ -41,12 +41,7 @@ pub fn run(
     control(Control {
         sender: sender.clone(),
     });
-    let new = NewRun {
-        project: &setup.project.key,
-        parent: None,
-        note: "",
-    };
-    let (record, log) = setup.store.begin_run(new)?;
+    let Begun { record, log } = setup.begun;
     let first_job_id = setup
         .store
         .allocate_job_ids(setup.pipeline.jobs.len() as u64)?;

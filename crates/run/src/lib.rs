@@ -21,5 +21,5 @@ mod trees;
 
 pub use control::{Control, Interrupt};
 pub use engine::run;
-pub use setup::{Base, Observer, ProjectFacts, RunEnd, RunError, RunSetup};
+pub use setup::{Base, Begun, Observer, ProjectFacts, RunEnd, RunError, RunSetup, begin};
 pub use snapshot::{BaseTree, SnapshotError, base_tree};

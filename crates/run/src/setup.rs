@@ -10,11 +10,34 @@ use tidegate_exec::{Environment, ShellExecutor};
 use tidegate_pipeline::{
     Attempt, CacheSuffix, Event, GitSpec, JobIdx, Pipeline, PipelineId, ShellKind, Status,
 };
-use tidegate_store::{Store, StoreError};
+use tidegate_store::{NewRun, RunLog, RunRecord, Store, StoreError};
 use tidegate_workspace::{Backend, Layer};
+
+/// A run that is registered and has not started.
+pub struct Begun {
+    /// Its numbers.
+    pub record: RunRecord,
+    /// Its event log.
+    pub log: RunLog,
+}
+
+/// Registers a run of the project `key`, so that what it needs can be leased for it.
+///
+/// # Errors
+/// The store cannot be used.
+pub fn begin(store: &Store, key: &str) -> Result<Begun, StoreError> {
+    let (record, log) = store.begin_run(NewRun {
+        project: key,
+        parent: None,
+        note: "",
+    })?;
+    Ok(Begun { record, log })
+}
 
 /// Everything a run needs.
 pub struct RunSetup {
+    /// The run, registered.
+    pub begun: Begun,
     /// What to run.
     pub pipeline: Arc<Pipeline>,
     /// Where caches, artifacts and logs go.

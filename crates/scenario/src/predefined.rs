@@ -181,8 +181,8 @@ fn project_layer(scenario: &Scenario) -> Arc<[Variable]> {
 }
 
 fn server_facts(facts: &mut Facts<'_>, server: &Server) {
-    facts.add("CI_SERVER_FQDN", fqdn(server));
-    facts.add("CI_SERVER_URL", server_url(server));
+    facts.add("CI_SERVER_FQDN", server.fqdn());
+    facts.add("CI_SERVER_URL", server.url());
     facts.add("CI_SERVER_HOST", server.host.as_str());
     facts.add("CI_SERVER_PORT", server.port.to_string());
     facts.add("CI_SERVER_PROTOCOL", server.protocol.as_str());
@@ -197,10 +197,10 @@ fn server_facts(facts: &mut Facts<'_>, server: &Server) {
         facts.add(&key, parts.next().unwrap_or("0"));
     }
     facts.add("CI_SERVER_REVISION", server.revision.as_str());
-    facts.add("CI_API_V4_URL", format!("{}/api/v4", server_url(server)));
+    facts.add("CI_API_V4_URL", format!("{}/api/v4", server.url()));
     facts.add(
         "CI_API_GRAPHQL_URL",
-        format!("{}/api/graphql", server_url(server)),
+        format!("{}/api/graphql", server.url()),
     );
     facts.add("CI_TEMPLATE_REGISTRY_HOST", "registry.gitlab.com");
 }
@@ -222,7 +222,7 @@ fn project_facts(facts: &mut Facts<'_>, project: &Project, server: &Server) {
     facts.add("CI_PROJECT_ROOT_NAMESPACE", root);
     facts.add(
         "CI_PROJECT_URL",
-        format!("{}/{}", server_url(server), project.path),
+        format!("{}/{}", server.url(), project.path),
     );
     facts.add("CI_PROJECT_VISIBILITY", project.visibility.as_str());
     facts.add("CI_PROJECT_REPOSITORY_LANGUAGES", "");
@@ -352,7 +352,7 @@ fn ref_facts(facts: &mut Facts<'_>, scenario: &Scenario) {
     let Project {
         path, config_path, ..
     } = &scenario.project;
-    let host = fqdn(&scenario.server);
+    let host = scenario.server.fqdn();
     facts.add(
         "CI_CONFIG_REF_URI",
         format!("{host}/{path}//{config_path}@{full_ref}"),
@@ -364,7 +364,7 @@ const DESCRIPTION_LIMIT: usize = 2700;
 
 fn merge_request_facts(facts: &mut Facts<'_>, request: &MergeRequest, scenario: &Scenario) {
     let project = &scenario.project;
-    let url = |path: &str| format!("{}/{path}", server_url(&scenario.server));
+    let url = |path: &str| format!("{}/{path}", scenario.server.url());
     let source_path = request.source_project.as_deref().unwrap_or(&project.path);
     facts.add("CI_MERGE_REQUEST_IID", request.iid.to_string());
     facts.add("CI_MERGE_REQUEST_REF_PATH", merge_request_ref(request));
@@ -448,22 +448,6 @@ fn given_layer(scenario: &Scenario, source: VariableSource) -> Arc<[Variable]> {
         .filter(of_source)
         .cloned()
         .collect()
-}
-
-fn fqdn(server: &Server) -> String {
-    let usual = match server.protocol.as_str() {
-        "http" => 80,
-        _ => 443,
-    };
-    if server.port == usual {
-        server.host.clone()
-    } else {
-        format!("{}:{}", server.host, server.port)
-    }
-}
-
-fn server_url(server: &Server) -> String {
-    format!("{}://{}", server.protocol, fqdn(server))
 }
 
 fn merge_request_ref(request: &MergeRequest) -> String {

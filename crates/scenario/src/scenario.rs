@@ -317,6 +317,26 @@ pub struct Scenario {
     pub overrides: Overrides,
 }
 
+impl Server {
+    /// Host, with the port where it is not the protocol's own: `CI_SERVER_FQDN`.
+    pub fn fqdn(&self) -> String {
+        let usual = match self.protocol.as_str() {
+            "http" => 80,
+            _ => 443,
+        };
+        if self.port == usual {
+            self.host.clone()
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// `CI_SERVER_URL`.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.protocol, self.fqdn())
+    }
+}
+
 impl Scenario {
     /// A push to the default branch `main` of the project `group/project`, the situation cases start from.
     pub fn push(branch: &str) -> Scenario {

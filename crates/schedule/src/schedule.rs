@@ -371,12 +371,24 @@ impl Schedule {
     /// to do again. Timers have their full delay. Jobs that are `running` or `canceling` are not listed: what
     /// became of them only their executors can tell.
     pub fn outstanding(&self) -> Vec<Action> {
-        let mut actions = Vec::new();
+        let mut actions: Vec<Action> = self
+            .lingering
+            .iter()
+            .filter_map(|((job, attempt), reason)| {
+                self.lingering_claim(*job, *attempt, Claim::Held, reason)
+            })
+            .collect();
         for (job, _) in self.pipeline.indexed() {
             actions.extend(self.outstanding_claim(job));
             actions.extend(self.outstanding_start(job));
         }
         actions
+    }
+
+    /// Tries that were retried while they were being canceled, and whose executors have not had their last word:
+    /// [`Input::JobCanceled`] or whatever became of them.
+    pub fn lingering(&self) -> impl Iterator<Item = (JobIdx, Attempt)> + '_ {
+        self.lingering.keys().copied()
     }
 
     fn outstanding_claim(&self, job: JobIdx) -> Option<Action> {

@@ -8,7 +8,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 ///
 /// Loads .gitlab-ci.yml exactly as GitLab does, decides which jobs enter a pipeline, says why, and runs it.
 #[derive(Parser, Debug)]
-#[command(name = "tidegate", version, max_term_width = 100, propagate_version = true)]
+#[command(
+    name = "tidegate",
+    version,
+    max_term_width = 100,
+    propagate_version = true
+)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -49,6 +54,13 @@ pub enum Color {
     Always,
     /// Never
     Never,
+}
+
+/// What runs jobs.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Executor {
+    /// The shell of this machine; images and services are left aside
+    Shell,
 }
 
 /// What to do.
@@ -105,6 +117,9 @@ pub struct RunArgs {
     /// How job trees are made: overlay, reflink or copy; the best that works by default
     #[arg(long, value_name = "BACKEND", env = "TIDEGATE_WORKSPACE")]
     pub workspace: Option<String>,
+    /// Run jobs with this executor, also those that name an image
+    #[arg(long, value_name = "EXECUTOR", env = "TIDEGATE_EXECUTOR")]
+    pub executor: Option<Executor>,
     /// Show only what failed and how it ended
     #[arg(short, long)]
     pub quiet: bool,

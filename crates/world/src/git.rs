@@ -14,6 +14,9 @@ pub enum GitError {
     /// There is no git, or it cannot be started.
     #[error("start git: {0}")]
     Start(#[source] std::io::Error),
+    /// What git wrote cannot be moved to its place.
+    #[error("move what git wrote: {0}")]
+    Move(#[source] std::io::Error),
     /// Git refused.
     #[error("run `git {command}`: {message}")]
     Refused {
@@ -26,7 +29,13 @@ pub enum GitError {
 
 /// Runs git in `dir` and returns its standard output.
 pub(crate) fn git<A: AsRef<OsStr>>(dir: &Path, args: &[A]) -> Result<Vec<u8>, GitError> {
-    let output = command(dir).args(args).output().map_err(GitError::Start)?;
+    let mut git = command(dir);
+    git.args(args);
+    finished(git, args)
+}
+
+fn finished<A: AsRef<OsStr>>(mut git: Command, args: &[A]) -> Result<Vec<u8>, GitError> {
+    let output = git.output().map_err(GitError::Start)?;
     if output.status.success() {
         return Ok(output.stdout);
     }
@@ -39,6 +48,17 @@ pub(crate) fn git<A: AsRef<OsStr>>(dir: &Path, args: &[A]) -> Result<Vec<u8>, Gi
         command: words.join(" "),
         message,
     })
+}
+
+/// As [`git`], with further environment variables.
+pub(crate) fn git_with<A: AsRef<OsStr>>(
+    dir: &Path,
+    args: &[A],
+    variables: &[(&str, &OsStr)],
+) -> Result<Vec<u8>, GitError> {
+    let mut git = command(dir);
+    git.args(args).envs(variables.iter().copied());
+    finished(git, args)
 }
 
 /// Runs git in `dir`; `None` where git refuses, for questions whose answer may well be no.

@@ -7,12 +7,14 @@
 //! Everything that reads git goes through [`git`]; nothing else in the project does.
 
 mod checkout;
+mod committed;
 mod git;
 mod git_world;
 mod job_repository;
 mod local;
 
 pub use checkout::{Checkout, CheckoutError, Head};
+pub use committed::{tracked_paths, write_committed};
 pub use git::GitError;
 pub use git_world::{CacheProbe, GitWorld, NoCaches, Subject};
 pub use job_repository::{JobRepositoryError, job_repository};

@@ -28,7 +28,8 @@ impl<'a> Address<'a> {
     /// Versions only a catalog can resolve: `~latest`, `1`, `1.2`.
     pub(super) fn is_partial(&self) -> bool {
         let mut parts = self.version.split('.');
-        let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let number =
+            |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
         parts.clone().count() <= 2 && parts.all(number)
     }
 }
@@ -40,14 +41,23 @@ mod tests {
     #[test]
     fn an_address_names_project_component_and_version() {
         let address = Address::parse("h.org/g/s/p/lint@1.2@x", "h.org").unwrap();
-        assert_eq!((address.project, address.name, address.version), ("g/s/p", "lint", "1.2@x"));
+        assert_eq!(
+            (address.project, address.name, address.version),
+            ("g/s/p", "lint", "1.2@x")
+        );
         assert!(!address.is_partial());
         assert!(Address::parse("h/p/c@1.2", "h").unwrap().is_partial());
     }
 
     #[test]
     fn what_lacks_host_or_version_is_no_address() {
-        for text in ["h.org/g/p/lint", "other/g/p/lint@1", "h.orgx/g/p@1", "h.org/lint@1", "h.org/g/p/l@"] {
+        for text in [
+            "h.org/g/p/lint",
+            "other/g/p/lint@1",
+            "h.orgx/g/p@1",
+            "h.org/lint@1",
+            "h.org/g/p/l@",
+        ] {
             assert_eq!(Address::parse(text, "h.org"), None, "{text}");
         }
     }

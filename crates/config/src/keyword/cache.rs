@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use tidegate_pipeline::{Cache, CacheKey, CachePolicy, CacheWhen, OnMiss, PushIf};
-use tidegate_yaml::{Map, Node, Value};
+use tidegate_yaml::{Map, Node};
 
 use crate::Spanned;
 use crate::typed::{
-    Check, Context, Faults, Place, flatten, is_blank, raw_fault, specified, text, texts, values,
+    Check, Context, Faults, Place, flatten, is_blank, length, raw_fault, specified, text, texts,
+    values,
 };
 
 const KEYS: [&str; 7] = [
@@ -30,14 +31,14 @@ pub(crate) const OUTCOMES_TEXT: &str = "should be one of: on_success, on_failure
 const MOST_CACHES: usize = 4;
 const MOST_FALLBACK_KEYS: usize = 5;
 
-/// The caches of a job; `parent` is the place of the job itself.
+/// The caches of a job; `parent` is the place of the job itself, `None` at the top level.
 pub(crate) fn caches(
     cx: &mut Context<'_>,
-    parent: &Place<'_>,
+    parent: Option<&Place<'_>>,
     node: &Node,
     faults: &mut Faults,
 ) -> Option<Vec<Spanned<Cache>>> {
-    let place = parent.child("caches");
+    let place = Place::below(parent, "caches");
     let mut check = Check::new(&place, node, faults);
     if node.as_seq().is_none() && node.as_map().is_none() {
         check.fault("config can only be a hash or an array");
@@ -48,9 +49,12 @@ pub(crate) fn caches(
         check.fault("config no more than 4 caches can be created");
         return None;
     }
-    let place = parent.child("cache");
+    let place = Place::below(parent, "cache");
     let mut caches = Vec::with_capacity(items.len());
     for item in items {
+        if item.is_null() {
+            continue;
+        }
         let cache = cache(cx, &place, item, faults);
         caches.extend(cache.map(|cache| Spanned::new(cache, item.span)));
     }
@@ -114,7 +118,9 @@ fn policy(check: &mut Check<'_>, map: &Map) -> CachePolicy {
         return CachePolicy::default();
     };
     let written = check.string("policy", Some(node));
-    let fits = written.as_ref().is_some_and(|text| names_policy(&text.value));
+    let fits = written
+        .as_ref()
+        .is_some_and(|text| names_policy(&text.value));
     let text = "policy should be a variable or one of: pull-push, push, pull";
     check.ensure(fits, node.span, text);
     written.map_or_else(CachePolicy::default, |text| {
@@ -135,17 +141,8 @@ fn fallback_keys_length(check: &mut Check<'_>, map: &Map) {
     let Some(node) = specified(map, "fallback_keys") else {
         return;
     };
-    let length = match &node.value {
-        Value::Seq(items) => items.len(),
-        Value::Str(text) => text.chars().count(),
-        Value::Map(map) => map.len(),
-        _ => 0,
-    };
-    if length > MOST_FALLBACK_KEYS {
-        check.fault_at(
-            node.span,
-            "fallback keys has to many entries (maximum 5)",
-        );
+    if length(node) > MOST_FALLBACK_KEYS {
+        check.fault_at(node.span, "fallback keys has to many entries (maximum 5)");
     }
 }
 
@@ -246,23 +243,12 @@ fn prefix(place: &Place<'_>, node: &Node, faults: &mut Faults) -> Option<Arc<str
     }
 }
 
-fn files(
-    place: &Place<'_>,
-    map: &Map,
-    key: &str,
-    faults: &mut Faults,
-) -> Option<Vec<Arc<str>>> {
+fn files(place: &Place<'_>, map: &Map, key: &str, faults: &mut Faults) -> Option<Vec<Arc<str>>> {
     let node = specified(map, key)?;
     let place = place.child(key);
     let mut check = Check::new(&place, node, faults);
     let files = check.strings("config", Some(node));
-    let length = match &node.value {
-        Value::Seq(items) => items.len(),
-        Value::Map(map) => map.len(),
-        other => crate::ruby::to_s(other, crate::ruby::Keys::Symbols)
-            .chars()
-            .count(),
-    };
+    let length = length(node);
     check.ensure(length >= 1, node.span, "config requires at least 1 item");
     let text = "config has too many items (maximum is 2)";
     check.ensure(length <= 2, node.span, text);
@@ -299,4 +285,92 @@ fn unescape(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn every_field_of_a_cache_is_checked() {
+        check(
+            "j: {script: x, cache: 1}",
+            &["jobs:j:caches config can only be a hash or an array"],
+        );
+        check(
+            "j: {script: x, cache: {paths: a}}",
+            &["jobs:j:cache:paths config should be an array of strings"],
+        );
+        check(
+            "j: {script: x, cache: {key: a/b}}",
+            &[r#"jobs:j:cache:key config cannot contain the "/" character"#],
+        );
+        check(
+            "j: {script: x, cache: {key: 'a%2Fb'}}",
+            &[r#"jobs:j:cache:key config cannot contain the "/" character"#],
+        );
+        check(
+            "j: {script: x, cache: {key: '.'}}",
+            &[r#"jobs:j:cache:key config cannot be "." or "..""#],
+        );
+        check(
+            "j: {script: x, cache: {key: '%2E'}}",
+            &[r#"jobs:j:cache:key config cannot be "." or "..""#],
+        );
+        check(
+            "j: {script: x, cache: {key: {prefix: a}}}",
+            &["jobs:j:cache:key config must use exactly one of these keys: files, files_commits"],
+        );
+        check(
+            "j: {script: x, cache: {key: {files: a}}}",
+            &["jobs:j:cache:key:files config should be an array of strings"],
+        );
+        check(
+            "j: {script: x, cache: {key: {files: []}}}",
+            &["jobs:j:cache:key:files config requires at least 1 item"],
+        );
+        check(
+            "j: {script: x, cache: {key: {files: [a], prefix: a/b}}}",
+            &[r#"jobs:j:cache:key:prefix config cannot contain the "/" character"#],
+        );
+        check(
+            "j: {script: x, cache: {key: {files: [a], prefix: 1}}}",
+            &["jobs:j:cache:key:prefix config should be a string or symbol"],
+        );
+        check(
+            "j: {script: x, cache: {key: {files: [a], files_commits: [b]}}}",
+            &["jobs:j:cache:key config must use exactly one of these keys: files, files_commits"],
+        );
+        check(
+            "j: {script: x, cache: {untracked: 1}}",
+            &["jobs:j:cache:untracked config should be a boolean value"],
+        );
+        check(
+            "j: {script: x, cache: {policy: foo}}",
+            &["jobs:j:cache policy should be a variable or one of: pull-push, push, pull"],
+        );
+        check(
+            "j: {script: x, cache: {policy: 1}}",
+            &[
+                "jobs:j:cache policy should be a string",
+                "jobs:j:cache policy should be a variable or one of: pull-push, push, pull",
+            ],
+        );
+        check(
+            "j: {script: x, cache: {when: foo}}",
+            &["jobs:j:cache when should be one of: on_success, on_failure, always"],
+        );
+        check(
+            "j: {script: x, cache: {fallback_keys: [1]}}",
+            &["jobs:j:cache:fallback_keys config should be an array of strings"],
+        );
+        check(
+            "j: {script: x, cache: {fallback_keys: [a, b, c, d, e, f]}}",
+            &["jobs:j:cache fallback keys has to many entries (maximum 5)"],
+        );
+        check(
+            "j: {script: x, cache: [{key: a}, {key: b}, {key: c}, {key: d}, {key: e}]}",
+            &["jobs:j:caches config no more than 4 caches can be created"],
+        );
+    }
 }

@@ -4,10 +4,10 @@ use tidegate_pipeline::EnvironmentAction;
 use tidegate_yaml::{Map, Node, Value};
 
 use super::schema::Schema;
+use crate::EnvironmentSpec;
 use crate::json::to_json;
 use crate::ruby::{Keys, to_s};
 use crate::typed::{Check, Faults, Place, is_blank, specified, string};
-use crate::EnvironmentSpec;
 
 const KEYS: [&str; 7] = [
     "name",
@@ -124,12 +124,23 @@ fn fields(check: &mut Check<'_>, map: &Map, name: Option<&Node>) -> Option<Envir
     Some(EnvironmentSpec {
         name: name.and_then(string)?,
         url: written_url,
-        action: action.and_then(|text| EnvironmentAction::from_name(&text.value)),
+        action: action.and_then(|text| action_of(&text.value)),
         on_stop,
         auto_stop_in,
         deployment_tier,
         kubernetes: kubernetes.map(|node| to_json(&node.value)),
     })
+}
+
+fn action_of(word: &str) -> Option<EnvironmentAction> {
+    let all = [
+        EnvironmentAction::Start,
+        EnvironmentAction::Stop,
+        EnvironmentAction::Prepare,
+        EnvironmentAction::Verify,
+        EnvironmentAction::Access,
+    ];
+    all.into_iter().find(|action| action.name() == word)
 }
 
 fn kubernetes(place: &Place<'_>, node: &Node, faults: &mut Faults) {
@@ -145,8 +156,9 @@ fn kubernetes(place: &Place<'_>, node: &Node, faults: &mut Faults) {
     check.known_keys(node, &keys);
     let Some(map) = node.as_map() else { return };
     let given = |key| specified(map, key).is_some_and(|node| !is_blank(node));
-    let managed = specified(map, "managed_resources");
-    let dashboard = specified(map, "dashboard");
+    let filled = |key| specified(map, key).filter(|node| !is_blank(node));
+    let managed = filled("managed_resources");
+    let dashboard = filled("dashboard");
     let enabled = managed
         .and_then(Node::as_map)
         .and_then(|map| specified(map, "enabled"));
@@ -186,5 +198,79 @@ fn by_schema(check: &mut Check<'_>, name: &str, node: Option<&Node>, schema: &Sc
     let Some(node) = node else { return };
     for error in schema.errors(node) {
         check.fault_at(node.span, format_args!("{name} {error}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn names_actions_and_clusters_are_checked() {
+        check(
+            "j: {script: x, environment: 1}",
+            &[
+                "jobs:j:environment config should be a hash or a string",
+                "jobs:j:environment name can't be blank",
+                "jobs:j:environment name can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or end with '/'",
+                "jobs:j:environment name can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or end with '/'",
+            ],
+        );
+        check(
+            "j: {script: x, environment: {}}",
+            &[
+                "jobs:j:environment name can't be blank",
+                "jobs:j:environment name can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or end with '/'",
+                "jobs:j:environment name can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or end with '/'",
+            ],
+        );
+        check(
+            "j: {script: x, environment: /foo}",
+            &[
+                "jobs:j:environment name can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or end with '/'",
+            ],
+        );
+        check(
+            "j: {script: x, environment: {name: a, foo: 1}}",
+            &["jobs:j:environment config contains unknown keys: foo"],
+        );
+        check(
+            "j: {script: x, environment: {name: a, url: 1}}",
+            &["jobs:j:environment url should be a string"],
+        );
+        check(
+            "j: {script: x, environment: {name: a, deployment_tier: 1}}",
+            &["jobs:j:environment deployment tier should be a string"],
+        );
+        check(
+            "j: {script: x, environment: {name: a, kubernetes: {agent: 1}}}",
+            &["jobs:j:environment:kubernetes agent should be a string"],
+        );
+        check(
+            "j: {script: x, environment: {name: a, kubernetes: {flux_resource_path: a}}}",
+            &[
+                "jobs:j:environment:kubernetes namespace can't be blank",
+                "jobs:j:environment:kubernetes agent can't be blank",
+            ],
+        );
+        check(
+            "j: {script: x, environment: {name: a, kubernetes: {managed_resources: {enabled: 1}, agent: a}}}",
+            &[
+                "jobs:j:environment:kubernetes managed resources value at `/enabled` is not a boolean",
+            ],
+        );
+        check(
+            "j: {script: x, environment: {name: a, kubernetes: {dashboard: {flux_resource_path: a}}}}",
+            &[
+                "jobs:j:environment:kubernetes agent can't be blank",
+                "jobs:j:environment:kubernetes dashboard object at root is missing required properties: namespace",
+            ],
+        );
+        check(
+            "j: {script: x, environment: {name: a, kubernetes: {dashboard: {namespace: a}, namespace: b, agent: c}}}",
+            &[
+                "jobs:j:environment:kubernetes namespace cannot be specified when dashboard.namespace is set",
+            ],
+        );
     }
 }

@@ -83,14 +83,20 @@ impl Schema {
         self.judge_alternatives(node, path, errors);
         if let (Some(schema), Some(items)) = (self.items, node.as_seq()) {
             for (at, item) in items.iter().enumerate() {
-                below(path, &at.to_string(), |path| schema.judge(item, path, errors));
+                below(path, &at.to_string(), |path| {
+                    schema.judge(item, path, errors)
+                });
             }
         }
         if let Some(map) = node.as_map() {
             self.judge_keys(map, path, errors);
         }
         if !self.types.is_empty() && !self.types.iter().any(|name| has_type(node, name)) {
-            errors.push(format!("value at {} is not {}", place(path), self.type_text()));
+            errors.push(format!(
+                "value at {} is not {}",
+                place(path),
+                self.type_text()
+            ));
         }
         if let Value::Str(text) = &node.value {
             self.judge_text(text, path, errors);
@@ -100,7 +106,9 @@ impl Schema {
             let missing: Vec<_> = missing.copied().collect();
             if !missing.is_empty() {
                 let (place, list) = (place(path), missing.join(", "));
-                errors.push(format!("object at {place} is missing required properties: {list}"));
+                errors.push(format!(
+                    "object at {place} is missing required properties: {list}"
+                ));
             }
         }
     }
@@ -122,7 +130,9 @@ impl Schema {
             1 => {}
             _ => {
                 let place = place(path);
-                errors.push(format!("value at {place} matches more than one `oneOf` schema"));
+                errors.push(format!(
+                    "value at {place} matches more than one `oneOf` schema"
+                ));
             }
         }
     }
@@ -165,7 +175,9 @@ impl Schema {
         if let Some(pattern) = self.pattern {
             let fits = Regex::new(pattern).is_ok_and(|regex| regex.is_match(text));
             if !fits {
-                errors.push(format!("string at {place} does not match pattern: {pattern}"));
+                errors.push(format!(
+                    "string at {place} does not match pattern: {pattern}"
+                ));
             }
         }
     }

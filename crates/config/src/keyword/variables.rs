@@ -7,7 +7,9 @@ use tidegate_yaml::{Key, Map, Node, Value};
 
 use crate::VariableDefinition;
 use crate::ruby::{Keys, to_s};
-use crate::typed::{Check, Faults, INVALID, Place, specified, texts, values};
+use crate::typed::{
+    Check, Faults, INVALID, Place, is_blank_key, key_text, specified, texts, values,
+};
 
 /// Where variables stand decides what a definition may say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,26 +69,23 @@ fn variable(
         Value::Str(name) => name.clone(),
         other => to_s(other, Keys::Symbols).into(),
     };
-    let alphanumeric = matches!(
-        key.value,
-        Value::Str(_) | Value::Int(_) | Value::BigInt(_)
-    );
+    let alphanumeric = matches!(key.value, Value::Str(_) | Value::Int(_) | Value::BigInt(_));
     let simple = is_scalar(node);
     if !simple && node.as_map().is_none() && !node.is_null() {
         let text = "variable definition must be either a string or a hash";
         faults.push(Diagnostic::error(INVALID, text).at(node.span));
         return None;
     }
-    let shown = match (key.value.is_null(), simple) {
-        (false, _) => &*name,
-        (true, true) => "simple variable",
-        (true, false) => "complex variable",
+    let shown = match (is_blank_key(key), simple) {
+        (false, _) => key_text(key),
+        (true, true) => "simple variable".into(),
+        (true, false) => "complex variable".into(),
     };
-    let place = place.child(shown);
+    let place = place.child(&shown);
     let mut check = Check::new(&place, node, faults);
     check.ensure(alphanumeric, key.span, "key must be an alphanumeric string");
     let mut found = VariableDefinition {
-        key: name.clone(),
+        key: name,
         value: "".into(),
         raw: false,
         description: None,
@@ -118,31 +117,30 @@ fn complex(form: Form, check: &mut Check<'_>, node: &Node, found: &mut VariableD
             .map(|key| to_s(&key.value, Keys::Symbols))
             .collect();
         let list = names.join(", ");
-        check.fault_at(first.span, format_args!("config uses invalid data keys: {list}"));
+        check.fault_at(
+            first.span,
+            format_args!("config uses invalid data keys: {list}"),
+        );
     }
-    complex_fields(form, check, map, found);
+    complex_fields(check, map, found);
 }
 
-fn complex_fields(form: Form, check: &mut Check<'_>, map: &Map, found: &mut VariableDefinition) {
+fn complex_fields(check: &mut Check<'_>, map: &Map, found: &mut VariableDefinition) {
     if let Some(node) = map.get("value").filter(|node| !node.is_null()) {
         check.ensure(is_scalar(node), node.span, "config value must be a scalar");
         found.value = scalar_text(&node.value);
     }
-    if form == Form::Root {
-        if let Some(node) = specified(map, "description") {
-            let fits = matches!(
-                node.value,
-                Value::Str(_) | Value::Symbol(_) | Value::Int(_) | Value::BigInt(_)
-            );
-            let text = "config description must be an alphanumeric string";
-            check.ensure(fits, node.span, text);
-            found.description = Some(to_s(&node.value, Keys::Symbols).into());
-        }
+    if let Some(node) = specified(map, "description") {
+        let fits = matches!(
+            node.value,
+            Value::Str(_) | Value::Symbol(_) | Value::Int(_) | Value::BigInt(_)
+        );
+        let text = "config description must be an alphanumeric string";
+        check.ensure(fits, node.span, text);
+        found.description = Some(to_s(&node.value, Keys::Symbols).into());
     }
     found.raw = check.boolean("config expand", specified(map, "expand")) == Some(false);
-    if form == Form::Root {
-        options(check, map, found);
-    }
+    options(check, map, found);
 }
 
 fn options(check: &mut Check<'_>, map: &Map, found: &mut VariableDefinition) {
@@ -154,7 +152,9 @@ fn options(check: &mut Check<'_>, map: &Map, found: &mut VariableDefinition) {
     check.ensure(options.is_some(), node.span, text);
     let options = values(options.unwrap_or_default());
     let value = map.get("value").map_or(Span::NONE, |node| node.span);
-    let listed = options.is_empty() || options.contains(&found.value) && map.contains("value");
+    let items = node.as_seq().unwrap_or_default();
+    let same = |item: &Node| matches!(&item.value, Value::Str(text) if *text == found.value);
+    let listed = items.is_empty() || items.iter().any(same) && map.contains("value");
     check.ensure(listed, value, "config value must be present in options");
     found.options = options;
 }
@@ -170,5 +170,50 @@ fn scalar_text(value: &Value) -> Arc<str> {
     match value {
         Value::Str(text) => text.clone(),
         other => to_s(other, Keys::Symbols).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn definitions_are_checked_by_place() {
+        check(
+            "variables: [a]\na: {script: x}",
+            &["variables config should be a hash"],
+        );
+        check(
+            "variables: {A: [1]}\na: {script: x}",
+            &["variable definition must be either a string or a hash"],
+        );
+        check(
+            "variables: {A: {value: a, options: [b]}}\na: {script: x}",
+            &["variables:a config value must be present in options"],
+        );
+        check(
+            "variables: {A: {options: [b]}}\na: {script: x}",
+            &["variables:a config value must be present in options"],
+        );
+        check(
+            "variables: {A: {value: a, options: a}}\na: {script: x}",
+            &["variables:a config options should be an array of strings"],
+        );
+        check(
+            "variables: {A: {value: a, description: []}}\na: {script: x}",
+            &["variables:a config description must be an alphanumeric string"],
+        );
+        check(
+            "a: {script: x, variables: {A: {value: a, description: b}}}",
+            &["jobs:a:variables:a config uses invalid data keys: description"],
+        );
+        check(
+            "a: {script: x, variables: {A: {value: a, options: [a]}}}",
+            &["jobs:a:variables:a config uses invalid data keys: options"],
+        );
+        check(
+            "a: {script: x, rules: [{when: always, variables: {A: {value: a}}}]}",
+            &["jobs:a:rules:rule:variables:a config must be a string"],
+        );
     }
 }

@@ -6,6 +6,7 @@ use tidegate_pipeline::{
     Artifacts, Cache, EnvironmentAction, Image, Pick, Retry, Service, Strategy, Timeout, Wait, When,
 };
 use tidegate_source::Span;
+use tidegate_yaml::Node;
 
 use super::{Policy, Rule, Spanned, Text, VariableDefinition};
 
@@ -96,8 +97,18 @@ pub struct JobBody {
     pub manual_confirmation: Option<Text>,
     /// The published folder, for pages jobs.
     pub publish: Option<Text>,
+    /// Every keyword in force with its value as written, inherited ones last: what is here is not null.
+    pub keywords: Vec<(Arc<str>, Node)>,
     /// `release`, `id_tokens`, `secrets`, `inputs`, `run`, `pages`, `identity`, `dast_configuration`: validated, kept as JSON.
     pub further: Vec<(Text, serde_json::Value)>,
+}
+
+impl JobBody {
+    /// The value of a keyword in force as written, inherited or not.
+    pub fn keyword(&self, name: &str) -> Option<&Node> {
+        let mut all = self.keywords.iter();
+        all.find(|(key, _)| &**key == name).map(|(_, node)| node)
+    }
 }
 
 /// Scripts or a trigger.

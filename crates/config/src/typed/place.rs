@@ -16,6 +16,11 @@ impl<'a> Place<'a> {
         Place { parent: None, key }
     }
 
+    /// The place `key` below `parent`, or at the top where there is none.
+    pub(crate) fn below(parent: Option<&'a Place<'a>>, key: &'a str) -> Place<'a> {
+        Place { parent, key }
+    }
+
     /// The place `key` below this one.
     pub(crate) fn child<'b>(&'b self, key: &'b str) -> Place<'b>
     where

@@ -83,7 +83,8 @@ impl Body {
 
     /// Exports each line of the file other stages appended to (reference `runner.md` §2.4).
     ///
-    /// A line that is no assignment makes `export`, and with it the stage, fail; a last line without newline is not read.
+    /// A line that is no assignment makes `export`, and with it the stage, fail; a last line
+    /// without newline is not read.
     pub(super) fn load_env_file(&mut self, path: &str) {
         self.export("GITLAB_ENV", path);
         let path = self.quoting.quote(path);

@@ -1,7 +1,8 @@
 //! The text of each stage's script, as GitLab's runner writes it. Pure: values in, text out.
 //!
-//! A stage is one text that a fresh shell reads on its standard input: a frame ([`wrapper`]) around a body. Exit rules are
-//! the shell's own, so nothing of them is imitated here. Source: reference `runner.md` §2.2, §2.3, §2.6.
+//! A stage is one text that a fresh shell reads on its standard input: a frame around
+//! a body. Exit rules are the shell's own, so nothing of them is imitated here. Source: reference
+//! `runner.md` §2.2, §2.3, §2.6.
 
 mod body;
 mod quote;
@@ -39,7 +40,8 @@ pub struct Scripts<'a> {
 /// What stands in the project directory before the first script.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Source<'a> {
-    /// `GIT_STRATEGY` fetch or clone: a snapshot of the work tree at this commit, empty where there is none.
+    /// `GIT_STRATEGY` fetch or clone: a snapshot of the work tree at this commit, empty where there
+    /// is none.
     Snapshot {
         /// Commit id.
         sha: &'a str,
@@ -51,7 +53,8 @@ pub enum Source<'a> {
 }
 
 impl Scripts<'_> {
-    /// `prepare_script`: says where the job runs and forgets what an earlier job left in `GITLAB_ENV`.
+    /// `prepare_script`: says where the job runs and forgets what an earlier job left in
+    /// `GITLAB_ENV`.
     pub fn prepare(&self) -> String {
         let mut body = self.body();
         body.line("echo \"Running on $(uname -n)...\"");
@@ -83,7 +86,8 @@ impl Scripts<'_> {
         self.wrap(body)
     }
 
-    /// `step_<name>`: variables, `cd` and the commands. Those of a `release` step are expanded by the runner first.
+    /// `step_<name>`: variables, `cd` and the commands. Those of a `release` step are expanded by
+    /// the runner first.
     pub fn step(&self, name: &str, commands: &[Arc<str>]) -> String {
         let mut body = self.body();
         self.export_all(&mut body);
@@ -131,7 +135,8 @@ impl Scripts<'_> {
 
     fn quoting(&self) -> Quoting {
         let flag = "FF_POSIXLY_CORRECT_ESCAPES";
-        // Where `sh` is dash, the runner's default quoting gives garbage; a job has to ask for that explicitly here.
+        // Where `sh` is dash, the runner's default quoting gives garbage; a job has to ask for that
+        // explicitly here.
         let posix = match self.shell {
             ShellKind::Bash => self.features.is_on(flag),
             ShellKind::Sh => self.features.is_on(flag) || !self.features.is_given(flag),

@@ -12,8 +12,9 @@ pub enum Quoting {
 impl Quoting {
     /// Returns `text` as one word of shell source.
     ///
-    /// A text of harmless characters is left as it is. Source: reference `runner.md` §2.2. The runner's POSIX form leaves
-    /// more characters bare, a newline and `;` among them; quoting those too changes no result that was right before.
+    /// A text of harmless characters is left as it is. Source: reference `runner.md` §2.2. The
+    /// runner's POSIX form leaves more characters bare, a newline and `;` among them; quoting those
+    /// too changes no result that was right before.
     pub fn quote(self, text: &str) -> String {
         if text.is_empty() {
             return "''".to_owned();

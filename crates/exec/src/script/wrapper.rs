@@ -14,8 +14,9 @@ pub(super) struct Frame<'a> {
 
 /// Returns the text the shell reads on its standard input (reference `runner.md` §2.2).
 ///
-/// The body is one quoted word, so the shell has read all of its standard input that matters before a command runs, and
-/// commands see an empty one. The trap makes a shell that is told to end exit with 1 rather than die of the signal.
+/// The body is one quoted word, so the shell has read all of its standard input that matters before
+/// a command runs, and commands see an empty one. The trap makes a shell that is told to end exit
+/// with 1 rather than die of the signal.
 pub(super) fn wrap(frame: &Frame<'_>) -> String {
     let shell = match frame.shell {
         ShellKind::Bash => "bash",

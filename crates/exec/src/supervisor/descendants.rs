@@ -1,7 +1,8 @@
 //! Ending everything that descends from this process, which is its reaper.
 //!
-//! A group kill leaves what called `setsid`, and a daemon leaves its parent; but as child subreaper this process becomes the
-//! parent of every orphan below it, so repeating "end all descendants, reap" until there is no child ends them all.
+//! A group kill leaves what called `setsid`, and a daemon leaves its parent; but as child subreaper
+//! this process becomes the parent of every orphan below it, so repeating "end all descendants,
+//! reap" until there is no child ends them all.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -11,7 +12,8 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 /// How long to go on killing what does not go, such as a process in an uninterruptible sleep.
 const GIVE_UP: Duration = Duration::from_secs(10);
 
-/// Collects ended children; hands the status of each to `seen`. Returns whether there are children left.
+/// Collects ended children; hands the status of each to `seen`. Returns whether there are children
+/// left.
 pub(super) fn reap(mut seen: impl FnMut(Pid, WaitStatus)) -> bool {
     loop {
         match rustix::process::wait(WaitOptions::NOHANG) {
@@ -23,7 +25,8 @@ pub(super) fn reap(mut seen: impl FnMut(Pid, WaitStatus)) -> bool {
     }
 }
 
-/// Ends all descendants: TERM, up to `grace`, then KILL until none is left. Returns how many there were at first.
+/// Ends all descendants: TERM, up to `grace`, then KILL until none is left. Returns how many there
+/// were at first.
 pub(super) fn end_all(grace: Duration, mut seen: impl FnMut(Pid, WaitStatus)) -> u32 {
     if !reap(&mut seen) {
         return 0;

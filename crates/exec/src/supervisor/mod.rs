@@ -1,11 +1,13 @@
 //! One small process per job: leads a session, reaps every orphan of the job, dies with its owner.
 //!
-//! The engine starts its own binary again with a private word; that binary calls [`main`], which enters the job's mount
-//! namespace and then runs one stage at a time. Why a process and not a thread: orphans of several jobs in one engine cannot
-//! be told apart, and an engine that is killed could not clean up. Measurements: three of six processes survive a group
-//! kill, none survives this.
+//! The engine starts its own binary again with a private word; that binary calls [`main`], which
+//! enters the job's mount namespace and then runs one stage at a time. Why a process and not a
+//! thread: orphans of several jobs in one engine cannot be told apart, and an engine that is killed
+//! could not clean up. Measurements: three of six processes survive a group kill, none survives
+//! this.
 //!
-//! The owner is watched by the end of file of the socket on standard input, which also tells of `kill -9`.
+//! The owner is watched by the end of file of the socket on standard input, which also tells of
+//! `kill -9`.
 
 mod descendants;
 pub(crate) mod owner;
@@ -36,8 +38,9 @@ const REAP_EVERY: Duration = Duration::from_millis(500);
 
 /// Runs as the supervisor of one job until the owner closes the socket on standard input.
 ///
-/// `args` are those after the private word. `enter` puts this process into the job's mount namespace; it gets the opaque
-/// words of the mount plan, is called at most once and before any thread exists.
+/// `args` are those after the private word. `enter` puts this process into the job's mount
+/// namespace; it gets the opaque words of the mount plan, is called at most once and before any
+/// thread exists.
 pub fn main(
     args: impl IntoIterator<Item = OsString>,
     enter: fn(&[OsString]) -> io::Result<()>,
@@ -80,7 +83,8 @@ fn prepare(
     else {
         return Err("the supervisor was started without its arguments".to_owned());
     };
-    // Fails only where this process leads a group already, and then it is not in the owner's way either.
+    // Fails only where this process leads a group already, and then it is not in the owner's way
+    // either.
     let _ = rustix::process::setsid();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|error| format!("cannot become the reaper of the job's processes: {error}"))?;
@@ -156,7 +160,8 @@ impl Job {
         Ok(())
     }
 
-    /// Waits for an order, the end of the shell or the time to act; returns whether there is an order.
+    /// Waits for an order, the end of the shell or the time to act; returns whether there is an
+    /// order.
     fn wait(&self, socket: BorrowedFd<'_>, stage: Option<&Stage>) -> io::Result<bool> {
         let mut descriptors = vec![PollFd::from_borrowed_fd(socket, PollFlags::IN)];
         // Without a stage too: a signal may come just before the wait.
@@ -223,7 +228,8 @@ impl Job {
 }
 
 impl Stage {
-    /// TERM to the group now, and to everything after `grace` a KILL; a shorter grace replaces a longer one.
+    /// TERM to the group now, and to everything after `grace` a KILL; a shorter grace replaces a
+    /// longer one.
     fn ask_to_end(&mut self, grace: Duration) {
         // The group is gone when the shell ended in between.
         let _ = rustix::process::kill_process_group(self.shell, Signal::TERM);
@@ -231,7 +237,8 @@ impl Stage {
         self.kill_at = Some(self.kill_at.map_or(at, |earlier| earlier.min(at)));
     }
 
-    /// Collects children, kills what had its time, and reports the end; returns the stage while it goes on.
+    /// Collects children, kills what had its time, and reports the end; returns the stage while it
+    /// goes on.
     fn step(mut self, socket: BorrowedFd<'_>) -> io::Result<Option<Stage>> {
         descendants::reap(|pid, status| note(&mut self.end, self.shell, pid, status));
         let grace = match (self.end, self.kill_at) {

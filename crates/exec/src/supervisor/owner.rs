@@ -19,7 +19,8 @@ use crate::cancel::{CancelReason, Canceller};
 
 /// Stands before the words of a mount plan.
 pub(super) const PLAN_FOLLOWS: &str = "--";
-/// How long output is read after everything of a stage is gone; who still holds the pipe then is not of the job's tree.
+/// How long output is read after everything of a stage is gone; who still holds the pipe then is
+/// not of the job's tree.
 const DRAIN: Duration = Duration::from_millis(500);
 /// One read; the pipe is made as large.
 const BLOCK: usize = 256 * 1024;
@@ -123,6 +124,11 @@ impl Supervisor {
             Some(Answer::Failed(why)) => Err(io::Error::other(why)),
             Some(_) | None => Err(io::Error::other("the supervisor ended before it was ready")),
         }
+    }
+
+    /// Process id, for a look into its mount namespace by way of `/proc`.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Runs one stage to its end and hands all its output to `output`.

@@ -1,7 +1,7 @@
 //! What the engine and a supervisor say to each other, one datagram each.
 //!
-//! The socket is of type `SEQPACKET`: it keeps the borders of messages and its end of file is the death of the other side,
-//! however it died. Descriptors travel with the message that needs them.
+//! The socket is of type `SEQPACKET`: it keeps the borders of messages and its end of file is the
+//! death of the other side, however it died. Descriptors travel with the message that needs them.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;

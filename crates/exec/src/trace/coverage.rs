@@ -7,7 +7,8 @@ const LONGEST_LINE: usize = 64 * 1024;
 
 /// Keeps the number in the last line that matches.
 ///
-/// Of a line its last match counts as [`Pattern::last_match`] takes it, of that the first number. Colours do not count as text.
+/// Of a line its last match counts as [`Pattern::last_match`] takes it, of that the first number.
+/// Colours do not count as text.
 #[derive(Debug)]
 pub(super) struct Coverage {
     pattern: Pattern,

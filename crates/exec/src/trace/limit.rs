@@ -1,6 +1,7 @@
 //! The size limit of a log.
 
-/// Lets bytes through up to a limit, then says so once and drops the rest (reference `runner.md` §6.2).
+/// Lets bytes through up to a limit, then says so once and drops the rest (reference `runner.md`
+/// §6.2).
 #[derive(Debug)]
 pub(super) struct Limit {
     limit: u64,

@@ -1,7 +1,9 @@
-//! The way of a job's output to its log: masking, time stamps, clean UTF-8, the size limit, the sink.
+//! The way of a job's output to its log: masking, time stamps, clean UTF-8, the size limit, the
+//! sink.
 //!
-//! Every filter takes bytes in pieces of any size and gives the same bytes whatever the pieces were. Order of the filters:
-//! masked values, URL parameters, token prefixes, time stamps, UTF-8, limit (reference `runner.md` §6.1).
+//! Every filter takes bytes in pieces of any size and gives the same bytes whatever the pieces
+//! were. Order of the filters: masked values, URL parameters, token prefixes, time stamps, UTF-8,
+//! limit (reference `runner.md` §6.1).
 
 mod coverage;
 mod limit;

@@ -4,10 +4,12 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::MASK;
 
-/// Replaces every stretch of the text that one or several overlapping secrets cover by one `[MASKED]`.
+/// Replaces every stretch of the text that one or several overlapping secrets cover by one
+/// `[MASKED]`.
 ///
-/// Where secrets do not overlap that is what GitLab's runner does, which replaces the longest first; where they do, it would
-/// leave the rest of the one behind. Back are held only bytes that may be the beginning of a secret.
+/// Where secrets do not overlap that is what GitLab's runner does, which replaces the longest
+/// first; where they do, it would leave the rest of the one behind. Back are held only bytes that
+/// may be the beginning of a secret.
 #[derive(Debug)]
 pub(super) struct Phrases {
     search: Option<Search>,
@@ -105,7 +107,8 @@ impl Search {
         (from..text.len()).find(may_begin).unwrap_or(text.len())
     }
 
-    /// Writes `text[..until]` with its secrets masked; the first `covered` bytes belong to a mask written before.
+    /// Writes `text[..until]` with its secrets masked; the first `covered` bytes belong to a mask
+    /// written before.
     ///
     /// Returns how many bytes after `until` belong to the last mask written.
     fn mask(&self, text: &[u8], covered: usize, until: usize, out: &mut Vec<u8>) -> usize {
@@ -128,7 +131,8 @@ impl Search {
         done.saturating_sub(until)
     }
 
-    /// Stretches of `text` that overlapping secrets cover, in order; the first may be the one that began before.
+    /// Stretches of `text` that overlapping secrets cover, in order; the first may be the one that
+    /// began before.
     fn stretches(&self, text: &[u8], covered: usize) -> Vec<(usize, usize)> {
         let mut stretches: Vec<(usize, usize)> = Vec::new();
         if covered > 0 {

@@ -35,7 +35,8 @@ pub(crate) const TOKEN_PREFIXES: [&str; 14] = [
 /// How many prefixes count; of more the shortest do.
 const MOST_PREFIXES: usize = 15;
 
-/// Leaves each beginning and puts one `[MASKED]` for the run of bytes after it; without a run nothing changes.
+/// Leaves each beginning and puts one `[MASKED]` for the run of bytes after it; without a run
+/// nothing changes.
 #[derive(Debug)]
 pub(super) struct Runs {
     automaton: Option<AhoCorasick>,
@@ -81,7 +82,8 @@ impl Runs {
     }
 
     fn new(beginnings: Vec<Vec<u8>>, any_case: bool, goes_on: fn(u8) -> bool) -> Self {
-        // Of beginnings that begin alike the shortest is found, so that more text cannot change the answer.
+        // Of beginnings that begin alike the shortest is found, so that more text cannot change the
+        // answer.
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostFirst)
             .ascii_case_insensitive(any_case)

@@ -8,9 +8,11 @@ use super::Stream;
 /// Longest stretch without a newline that is shown as one line.
 const LONGEST: usize = 8 * 1024;
 
-/// Puts a head of 32 bytes before each line: time, stream, and whether it continues the line before.
+/// Puts a head of 32 bytes before each line: time, stream, and whether it continues the line
+/// before.
 ///
-/// Source: reference `runner.md` §6.3. Output and errors of a script share one pipe here, so all of it is `01O`.
+/// Source: reference `runner.md` §6.3. Output and errors of a script share one pipe here, so all of
+/// it is `01O`.
 #[derive(Debug)]
 pub(super) struct Stamps {
     now: fn() -> SystemTime,
@@ -114,7 +116,8 @@ fn text(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
 }
 
-/// Year, month and day of a day counted from 1970-01-01; years are counted from March so that leap days come last.
+/// Year, month and day of a day counted from 1970-01-01; years are counted from March so that leap
+/// days come last.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);

@@ -2,7 +2,8 @@
 
 const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
 
-/// Hands valid UTF-8 on and puts U+FFFD for the rest, also where a character is cut by the border of a piece.
+/// Hands valid UTF-8 on and puts U+FFFD for the rest, also where a character is cut by the border
+/// of a piece.
 #[derive(Debug, Default)]
 pub(super) struct Utf8 {
     /// Beginning of a character.

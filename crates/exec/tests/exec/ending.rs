@@ -9,7 +9,7 @@ use tidegate_pipeline::{
 };
 
 use crate::job::{spec, step};
-use crate::kit::{Ended, run, start_with};
+use crate::kit::{Ended, run, run_with, start_with};
 use crate::scripts::variable;
 
 const AFTER: &str = "echo \"after $CI_JOB_STATUS\"";
@@ -97,6 +97,18 @@ fn stages_come_in_the_runners_order() {
     assert!(ended.log.contains("save own-0"));
     assert!(ended.log.contains("upload on_success true"));
     assert!(!ended.log.contains("upload on_failure"));
+}
+
+#[test]
+fn storage_reaches_the_work_tree_and_the_env_file_through_the_namespace() {
+    let mut spec = with_after(&["echo something > made", "echo K=key >> \"$GITLAB_ENV\""]);
+    spec.caches = vec![cache("own-$K", CacheWhen::OnSuccess)];
+    let ended = run_with(spec, |run| {
+        let file = run.builds_dir.join("mark");
+        run.enter = Some(vec!["mark".into(), file.into()]);
+    });
+    assert!(ended.log.contains("made something"), "{}", ended.log);
+    assert!(ended.log.contains("save own-key"), "{}", ended.log);
 }
 
 #[test]

@@ -143,6 +143,8 @@ impl Storage for NoStorage {
     ) -> Done {
         for artifact in artifacts {
             trace.line(&format!("upload {} {}", artifact.kind, context.succeeded));
+            let made = std::fs::read_to_string(context.project_dir.join("made"));
+            trace.line(&format!("made {}", made.unwrap_or_default().trim()));
         }
         Ok(())
     }

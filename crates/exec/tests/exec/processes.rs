@@ -191,6 +191,31 @@ fn a_script_that_closes_its_output_still_ends() {
 }
 
 #[test]
+fn a_job_gets_no_descriptor_of_the_engines_own() {
+    let ended = run(spec(&["ls /proc/$$/fd"]));
+    // Whoever started this test may have left it some that survive every exec.
+    let outlives_exec = |number: &str| {
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}"));
+        let flags = info.ok().and_then(|info| {
+            let flags = info
+                .lines()
+                .find_map(|line| line.strip_prefix("flags:"))?
+                .trim()
+                .to_owned();
+            u32::from_str_radix(&flags, 8).ok()
+        });
+        flags.is_some_and(|flags| flags & 0o2_000_000 == 0)
+    };
+    let output = ended.output();
+    let own: Vec<&str> = output
+        .lines()
+        .filter(|number| !outlives_exec(number))
+        .collect();
+    assert_eq!(own, Vec::<&str>::new());
+    assert!(output.lines().count() >= 3);
+}
+
+#[test]
 fn the_mount_plan_is_entered_before_the_first_script() {
     let ended = run_with(spec(&["cat \"$CI_BUILDS_DIR/mark\""]), |run| {
         let file = run.builds_dir.join("mark");

@@ -119,13 +119,24 @@ impl Schedule {
             allow_failure: self.job(job).allow_failure.always,
             reason: reason.clone(),
         });
-        if let Some(group) = &self.job(job).resource_group {
-            let mut action = self.claim_action(job, &group.key, Claim::Released, &reason);
-            if let Action::Resource { attempt: of, .. } = &mut action {
-                *of = attempt;
-            }
-            self.actions.push(action);
+        let action = self.lingering_claim(job, attempt, Claim::Released, &reason);
+        self.actions.extend(action);
+    }
+
+    /// The claim of a try that is not the latest.
+    pub(super) fn lingering_claim(
+        &self,
+        job: JobIdx,
+        attempt: Attempt,
+        claim: Claim,
+        reason: &Reason,
+    ) -> Option<Action> {
+        let group = self.job(job).resource_group.as_ref()?;
+        let mut action = self.claim_action(job, &group.key, claim, reason);
+        if let Action::Resource { attempt: of, .. } = &mut action {
+            *of = attempt;
         }
+        Some(action)
     }
 
     /// A job failed: it is tried again, or it counts as failed.

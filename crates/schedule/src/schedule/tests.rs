@@ -330,6 +330,24 @@ fn a_job_retried_while_it_is_canceled_keeps_its_slot_until_its_executor_is_done(
     run.apply(Input::Retry { job });
     run.is(&[WaitingForResource]);
     assert!(!run.schedule.is_quiet());
+    let lingering: Vec<(JobIdx, Attempt)> = run.schedule.lingering().collect();
+    assert_eq!(lingering, [(job, first)]);
+    let outstanding = run.schedule.outstanding();
+    assert!(matches!(
+        outstanding[..],
+        [
+            Action::Resource {
+                attempt: Attempt(1),
+                claim: Claim::Held,
+                ..
+            },
+            Action::Resource {
+                attempt: Attempt(2),
+                claim: Claim::Requested,
+                ..
+            },
+        ]
+    ));
     run.apply(Input::JobCanceled {
         job,
         attempt: first,

@@ -1,1 +1,59 @@
 //! Tests from outside: the binary on temporary repositories.
+
+mod broken;
+mod cache;
+mod files;
+mod interrupt;
+mod list;
+mod run;
+
+use tidegate_testkit::{Ended, Sandbox};
+
+/// A repository with this configuration.
+fn repository(configuration: &str) -> Sandbox {
+    Sandbox::repository(env!("CARGO_BIN_EXE_tidegate"), configuration)
+}
+
+/// A plain directory without anything.
+fn directory() -> Sandbox {
+    Sandbox::new(env!("CARGO_BIN_EXE_tidegate"))
+}
+
+/// Standard output without durations, which differ from run to run.
+fn steady(ended: &Ended) -> String {
+    let mut text = String::new();
+    for word in ended.shown().split_inclusive([' ', '\n']) {
+        let bare = word.trim_end();
+        let number = bare.strip_suffix(':').unwrap_or(bare).strip_suffix('s');
+        let is_duration = number.is_some_and(|n| n.contains('.') && n.parse::<f64>().is_ok());
+        if is_duration {
+            text.push_str(&word.replace(bare.trim_end_matches(':'), "[TIME]"));
+        } else {
+            text.push_str(word);
+        }
+    }
+    text
+}
+
+/// Whether any process has this text in its command line.
+fn is_running(marker: &str) -> bool {
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return false;
+    };
+    processes.flatten().any(|process| {
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(marker)
+    })
+}
+
+/// Waits until `done` holds; fails the test when it does not within ten seconds.
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let began = std::time::Instant::now();
+    while !done() {
+        assert!(
+            began.elapsed() < std::time::Duration::from_secs(10),
+            "still waiting for {what}"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,35 @@
+//! One keyword, one file: grammar, type, checks in GitLab's order, and its words.
+
+pub(crate) mod artifacts;
+pub(crate) mod auto_cancel;
+pub(crate) mod cache;
+pub(crate) mod default;
+pub(crate) mod duration;
+pub(crate) mod environment;
+pub(crate) mod hooks;
+pub(crate) mod id_tokens;
+pub(crate) mod image;
+pub(crate) mod include;
+pub(crate) mod inherit;
+pub(crate) mod inputs;
+pub(crate) mod job;
+pub(crate) mod jobs;
+pub(crate) mod needs;
+pub(crate) mod only_except;
+pub(crate) mod pages;
+pub(crate) mod parallel;
+pub(crate) mod release;
+pub(crate) mod retry;
+pub(crate) mod rules;
+pub(crate) mod rules_cache;
+pub(crate) mod rules_files;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod scripts;
+pub(crate) mod secrets;
+pub(crate) mod services;
+pub(crate) mod simple;
+pub(crate) mod stages;
+pub(crate) mod trigger;
+pub(crate) mod variables;
+pub(crate) mod workflow;

@@ -1,0 +1,184 @@
+//! Loading: from the bytes of the root file to a typed configuration, in GitLab's order (reference `config.md` §2).
+
+use std::sync::Arc;
+
+use tidegate_scenario::{Fact, Place, Scenario, World, WorldError};
+use tidegate_source::{Diagnostic, Diagnostics, Origin, SourceMap};
+use tidegate_yaml::{Key, Map, Node, Remark, YamlErrorKind};
+
+use crate::header::input::Given;
+use crate::include::{Context, IncludeRecord, Includer, Stop};
+use crate::model::Config;
+use crate::overridden::Overridden;
+use crate::parsed::ParsedFiles;
+use crate::settings::{Dialect, Settings};
+use crate::{edge_stages, extends, merge, overlay, reference, typed};
+
+/// The file a load starts from.
+#[derive(Clone, Debug)]
+pub struct RootFile {
+    /// Its name as users know it.
+    pub name: String,
+    /// Its content.
+    pub bytes: Arc<[u8]>,
+}
+
+/// What a load gives.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Every file that was read.
+    pub sources: SourceMap,
+    /// Everything wrong or worth saying, in GitLab's order.
+    pub diagnostics: Diagnostics,
+    /// The tree after includes, `extends`, `!reference` and edge stages; `None` where that failed.
+    pub merged: Option<Map>,
+    /// Included files in the order GitLab registers them.
+    pub includes: Vec<IncludeRecord>,
+    /// The configuration; `None` where anything is wrong.
+    pub config: Option<Config>,
+    /// What merging replaced; `None` unless [`Settings::record_origins`] asks for it.
+    pub overridden: Option<Overridden>,
+    /// What the YAML of all files says that GitLab passes over in silence.
+    pub remarks: Vec<Remark>,
+}
+
+impl Loaded {
+    /// Whether GitLab would accept the configuration.
+    pub fn is_valid(&self) -> bool {
+        self.config.is_some() && !self.diagnostics.has_errors()
+    }
+}
+
+/// Loads a configuration for a scenario.
+///
+/// Wrong configurations are no errors: they come back as diagnostics, with everything that could still be built. The first
+/// phase that finds something wrong ends the load, as in GitLab; all errors of that phase are told.
+///
+/// # Errors
+/// The world failed.
+pub fn load(
+    root: &RootFile,
+    scenario: &Scenario,
+    world: &dyn World,
+    settings: &Settings,
+) -> Result<Loaded, WorldError> {
+    load_with(&mut ParsedFiles::new(), root, scenario, world, settings)
+}
+
+/// As [`load`], parsing only files that `parsed` does not know.
+///
+/// # Errors
+/// The world failed.
+pub fn load_with(
+    parsed: &mut ParsedFiles,
+    root: &RootFile,
+    scenario: &Scenario,
+    world: &dyn World,
+    settings: &Settings,
+) -> Result<Loaded, WorldError> {
+    let mut includer = Includer::new(scenario, world, settings, parsed);
+    let merged = match assembled(&mut includer, root) {
+        Ok(map) => Ok(map),
+        Err(Stop::World(error)) => return Err(error),
+        Err(Stop::Wrong(problem)) => Err(*problem),
+    };
+    let overlaid = match &merged {
+        Ok(map) if settings.dialect == Dialect::Tidegate => {
+            with_overlay_file(&mut includer, root, map)?
+        }
+        _ => None,
+    };
+    let mut loaded = Loaded {
+        sources: includer.sources,
+        diagnostics: includer.findings,
+        merged: None,
+        includes: includer.records,
+        config: None,
+        overridden: includer.overridden,
+        remarks: includer.remarks,
+    };
+    match merged {
+        Ok(map) => {
+            let (config, problems) = typed::build(overlaid.as_ref().unwrap_or(&map), settings);
+            loaded.diagnostics.extend(problems);
+            loaded.config = config.filter(|_| !loaded.diagnostics.has_errors());
+            loaded.merged = Some(map);
+        }
+        Err(problem) => loaded.diagnostics.push(problem),
+    }
+    Ok(loaded)
+}
+
+/// The merged tree with the overlay file beside the root file laid under its hidden key; `None` where there is no such file.
+///
+/// Source: reference `extensions.md` §0. The tree that is shown to people stays without it.
+fn with_overlay_file(
+    includer: &mut Includer<'_>,
+    root: &RootFile,
+    merged: &Map,
+) -> Result<Option<Map>, WorldError> {
+    let folder = root.name.rsplit_once('/').map(|(folder, _)| folder);
+    let path = match folder {
+        Some(folder) => format!("{folder}/{}", overlay::FILE),
+        None => overlay::FILE.to_owned(),
+    };
+    let content = match includer.world.file(&Place::Here, &path)? {
+        Fact::Known(Some(content)) => content,
+        Fact::Known(None) => return Ok(None),
+        Fact::Unknown(why) => {
+            let text = format!("whether there is an overlay {path} is not known: {why}");
+            let finding = Diagnostic::finding("overlay-unknown", text);
+            includer.findings.push(finding);
+            return Ok(None);
+        }
+    };
+    let file = includer
+        .sources
+        .add(&path, &String::from_utf8_lossy(&content), Origin::Given);
+    let limits = &includer.settings.limits.yaml;
+    let loaded = match includer.parsed.parsed(&content, file, limits) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            let message = format!("`{path}`: {error}");
+            includer
+                .findings
+                .push(Diagnostic::error("overlay", message).at(error.span));
+            return Ok(None);
+        }
+    };
+    let mut result = merged.clone();
+    let mut over = Map::default();
+    let node = Node::new(loaded.content.value, loaded.content.span);
+    over.insert(Key::text(overlay::KEY, node.span), node);
+    merge::merge_into(&mut result, &over, &mut None);
+    Ok(Some(result))
+}
+
+/// Steps 1 to 6 of reference `config.md` §2.
+fn assembled(includer: &mut Includer<'_>, root: &RootFile) -> Result<Map, Stop> {
+    let text = String::from_utf8_lossy(&root.bytes);
+    let file = includer.sources.add(&root.name, &text, Origin::Root);
+    let limits = &includer.settings.limits.yaml;
+    let content = match includer.parsed.parsed(&root.bytes, file, limits) {
+        Ok(content) => content,
+        Err(error) => {
+            let code = match error.kind {
+                YamlErrorKind::Blank => "no-content",
+                YamlErrorKind::Syntax { .. } => "yaml-syntax",
+                _ => "yaml",
+            };
+            return Err(Diagnostic::error(code, error.to_string())
+                .at(error.span)
+                .into());
+        }
+    };
+    includer.remarks.extend_from_slice(&content.remarks);
+    let given = Given::from_scenario(&includer.scenario.inputs);
+    let map = includer.root(&content, &given, &Context::root())?;
+    let map = extends::resolved(map, includer.overridden.as_mut())?;
+    let map = reference::resolved(map, includer.overridden.as_mut())?;
+    Ok(edge_stages::injected(map))
+}
+
+#[cfg(test)]
+mod tests;

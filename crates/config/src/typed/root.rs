@@ -1,0 +1,106 @@
+//! The whole configuration: top-level entries in GitLab's order, then the checks across jobs.
+
+use tidegate_source::Diagnostic;
+use tidegate_yaml::{Map, Node};
+
+use super::{Check, Context, Faults, Place, specified, text};
+use crate::keyword::default::{Defaults, GLOBAL, default};
+use crate::keyword::include::include;
+use crate::keyword::job::Surroundings;
+use crate::keyword::jobs::{Class, classify, hidden_names, jobs};
+use crate::keyword::stages::stages;
+use crate::keyword::variables::{Form, variables};
+use crate::keyword::workflow::workflow;
+use crate::settings::Settings;
+use crate::{Config, Workflow, logical, normalize, overlay};
+
+/// Types and checks the merged tree `root` (reference `config.md` §8–§11).
+///
+/// With an error there is no configuration. Errors come in GitLab's order, warnings and findings behind them.
+pub(crate) fn build(root: &Map, settings: &Settings) -> (Option<Config>, Vec<Diagnostic>) {
+    let mut cx = Context::new(settings);
+    let mut faults = Faults::new();
+    let laid = with_overlay(&mut cx, root, &mut faults);
+    let root = laid.as_ref().unwrap_or(root);
+    let config = match typed(&mut cx, root, &mut faults) {
+        Ok(config) => config,
+        Err(only) => {
+            faults = vec![*only];
+            None
+        }
+    };
+    let config = config.filter(|_| faults.is_empty());
+    faults.append(&mut cx.remarks);
+    (config, faults)
+}
+
+/// The tree with the overlay it carries, where there is one and it counts.
+fn with_overlay(cx: &mut Context<'_>, root: &Map, faults: &mut Faults) -> Option<Map> {
+    let node = root.get(overlay::KEY).filter(|_| cx.has_extensions())?;
+    let over = node.as_map()?;
+    // Each job's part on its own: a part may come from a file of its own.
+    let jobs = over.get("jobs").and_then(Node::as_map);
+    let parts = jobs.into_iter().flatten().map(|(_, part)| part.span);
+    cx.overlays.extend(parts);
+    let mut laid = root.clone();
+    faults.extend(overlay::apply(&mut laid, over));
+    Some(laid)
+}
+
+fn typed(
+    cx: &mut Context<'_>,
+    root: &Map,
+    faults: &mut Faults,
+) -> Result<Option<Config>, Box<Diagnostic>> {
+    let global = Defaults::read_global(cx, None, root);
+    let claimed = |name: &str| {
+        let (key, node) = root.entry(name)?;
+        (classify(key, node) == Class::Keyword && !node.is_null()).then_some(node)
+    };
+    let defaults = default(cx, claimed("default"), &global, root, faults).map_err(Box::new)?;
+    if let Some(node) = specified(root, "include") {
+        include(cx, &Place::top("include"), node, None, faults);
+    }
+    report_global(&global, &GLOBAL[..4], faults);
+    let variables = specified(root, "variables").map_or_else(Vec::new, |node| {
+        variables(Form::Root, &Place::top("variables"), node, faults)
+    });
+    let stages = stages(specified(root, "stages"), faults);
+    report_global(&global, &GLOBAL[4..], faults);
+    let workflow = claimed("workflow").map_or_else(Workflow::default, |node: &Node| {
+        workflow(cx, &Place::top("workflow"), node, faults)
+    });
+    let around = Surroundings {
+        defaults: &defaults,
+        workflow_rules: workflow.has_rules_key,
+    };
+    let written = jobs(cx, root, &around, faults);
+    if let Some(name) = claimed("workflow")
+        .and_then(Node::as_map)
+        .and_then(|map| specified(map, "name"))
+        .filter(|name| text(name).is_none() && faults.is_empty())
+    {
+        // GitLab stumbles over other types once everything else is right.
+        let place = Place::top("workflow");
+        Check::new(&place, name, faults).fault("name should be a string");
+    }
+    if !faults.is_empty() {
+        return Ok(None);
+    }
+    let jobs = normalize::jobs(written).map_err(Box::new)?;
+    let config = Config {
+        stages,
+        variables,
+        workflow,
+        jobs,
+        hidden: hidden_names(root),
+    };
+    logical::check(&config).map_err(Box::new)?;
+    Ok(Some(config))
+}
+
+fn report_global(global: &Defaults, keys: &[&str], faults: &mut Faults) {
+    for key in keys {
+        faults.extend(global.faults_of(key).iter().cloned());
+    }
+}

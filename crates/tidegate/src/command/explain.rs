@@ -1,0 +1,57 @@
+//! `tidegate explain`: why a job is in the pipeline or not.
+
+use std::collections::BTreeSet;
+use std::io::stdout;
+
+use tidegate_plan::Detail;
+use tidegate_report::explain;
+
+use super::{require_planned, require_valid};
+use crate::cli::{ExplainArgs, Global};
+use crate::exit::{Exit, Failure};
+use crate::project::Project;
+use crate::terminal::{print, style};
+
+/// Prints the decision about each job asked for.
+pub fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
+    let project = Project::open(global, &args.scenario)?;
+    let loaded = project.load()?;
+    require_valid(global, &loaded)?;
+    let config = loaded.config.as_ref().ok_or_else(Failure::shown)?;
+    for name in &args.jobs {
+        let known = config
+            .jobs
+            .values()
+            .any(|job| *job.name == **name || *job.base == **name);
+        if !known {
+            return Err(unknown(name, config.jobs.keys().map(|known| &**known)));
+        }
+    }
+    let detail = if args.all {
+        Detail::All
+    } else {
+        Detail::Full {
+            jobs: args.jobs.iter().cloned().collect::<BTreeSet<_>>(),
+        }
+    };
+    let plan = project.plan(&loaded, &detail)?.ok_or_else(Failure::shown)?;
+    let names: Vec<&str> = args.jobs.iter().map(String::as_str).collect();
+    let text = explain(
+        &plan,
+        &names,
+        &loaded.sources,
+        style(global.color, &stdout()),
+    );
+    print(&text)?;
+    require_planned(global, &loaded, &plan)?;
+    Ok(Exit::Fine)
+}
+
+/// A name no job has.
+pub(super) fn unknown<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Failure {
+    let failure = Failure::unusable(format!("there is no job `{name}`"));
+    match tidegate_config::nearest(name, known) {
+        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+        None => failure.hint("`tidegate list --all` shows all jobs"),
+    }
+}

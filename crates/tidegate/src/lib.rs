@@ -1,0 +1,60 @@
+//! The tidegate binary: arguments, settings, views, exit codes. Everything else is in the crates below.
+
+#![expect(
+    missing_docs,
+    reason = "clap makes help of the doc comments of arguments"
+)]
+
+mod cli;
+mod command;
+mod exit;
+mod project;
+mod scenario_args;
+mod terminal;
+mod view;
+
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tidegate_workspace::MountPlan;
+
+use cli::{Cli, Command};
+use exit::{Exit, Failure};
+
+/// The word with which the binary starts itself as the supervisor of a job.
+pub const SUPERVISE: &str = "__supervise";
+
+/// Does what the process's arguments say.
+pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    if arguments.nth(1).is_some_and(|word| word == SUPERVISE) {
+        return tidegate_exec::supervisor_main(arguments, enter);
+    }
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        Command::Run(args) => command::run::run(&cli.global, args),
+        Command::List(args) => command::list::run(&cli.global, args),
+        Command::Explain(args) => command::explain::run(&cli.global, args),
+        Command::Lint(args) => command::lint::run(&cli.global, args),
+    };
+    done.unwrap_or_else(|failure| tell(&failure)).into()
+}
+
+/// Puts a supervisor into its job's mount namespace.
+fn enter(words: &[OsString]) -> io::Result<()> {
+    let plan = MountPlan::from_args(words)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the mount plan is unreadable"))?;
+    plan.enter().map_err(io::Error::other)
+}
+
+fn tell(failure: &Failure) -> Exit {
+    if !failure.message.is_empty() {
+        terminal::tell(&format!("error: {}\n", failure.message));
+    }
+    for hint in &failure.hints {
+        terminal::tell(&format!("hint: {hint}\n"));
+    }
+    failure.exit
+}

@@ -1,0 +1,34 @@
+//! What people see of a running pipeline.
+
+mod live;
+mod plain;
+
+use std::io::{IsTerminal, stderr, stdout};
+use std::sync::Arc;
+
+use tidegate_pipeline::Pipeline;
+use tidegate_report::run::Progress;
+use tidegate_run::Observer;
+
+use crate::cli::Global;
+use crate::terminal::style;
+use live::Live;
+use plain::Plain;
+
+/// An observer that can tell in the end where the run stands.
+pub trait View: Observer {
+    /// Where the run stands.
+    fn progress(&self) -> &Progress;
+    /// Takes down what must not stay on the screen.
+    fn close(&mut self);
+}
+
+/// The view that fits: a live table on a terminal, prefixed lines otherwise.
+pub fn view(pipeline: Arc<Pipeline>, global: &Global, quiet: bool) -> Box<dyn View> {
+    let style = style(global.color, &stdout());
+    if stdout().is_terminal() && stderr().is_terminal() && !quiet {
+        Box::new(Live::new(pipeline, style))
+    } else {
+        Box::new(Plain::new(pipeline, style, quiet))
+    }
+}
