@@ -10,6 +10,8 @@ mod because;
 mod diagnostic;
 mod explain;
 mod expression_text;
+mod graph;
+pub mod lint;
 mod list;
 mod look;
 mod not_created;
@@ -18,8 +20,10 @@ pub mod run;
 mod secrets;
 #[cfg(test)]
 mod testing;
+mod xml;
 
 pub use diagnostic::{Style, diagnostics};
 pub use explain::{EXPLAIN_VERSION, explain, explain_json};
+pub use graph::{Graph, graph_dot, graph_mermaid, graph_svg, graph_text};
 pub use list::{LIST_VERSION, list, list_json};
 pub use look::{Look, Symbols};

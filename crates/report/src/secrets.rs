@@ -82,7 +82,7 @@ impl Found {
         for rule in &trace.rules {
             self.clauses(&rule.clauses);
         }
-        for unmet in &trace.nearest {
+        if let Some(unmet) = &trace.nearest {
             self.clauses(&unmet.clauses);
         }
         for atom in trace.policies.iter().flat_map(|policy| &policy.atoms) {
