@@ -128,3 +128,6 @@ fn assembled(includer: &mut Includer<'_>, root: &RootFile) -> Result<Map, Stop> 
     let map = reference::resolved(map, includer.overridden.as_mut())?;
     Ok(edge_stages::injected(map))
 }
+
+#[cfg(test)]
+mod tests;

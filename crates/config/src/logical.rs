@@ -8,10 +8,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use tidegate_pipeline::EnvironmentAction;
 use tidegate_source::{Diagnostic, Span};
-use tidegate_yaml::{Map, Node};
+use tidegate_yaml::Node;
 
-use crate::keyword::jobs::{Class, classify};
-use crate::keyword::rules::ends_with_bare_when;
 use crate::nearest::nearest;
 use crate::typed::{is_blank, specified, string};
 use crate::{Config, EnvironmentSpec, IfAbsent, Job, NeedSpec, Needs, Text};
@@ -28,28 +26,6 @@ pub(crate) fn check(config: &Config) -> Result<(), Diagnostic> {
         checker.check_job(job)?;
     }
     cycle::check(config)
-}
-
-/// Warns of jobs whose last rule has nothing but a `when` (reference `config.md` §11).
-pub(crate) fn warn(root: &Map, remarks: &mut Vec<Diagnostic>) {
-    for (key, node) in root {
-        let is_job = matches!(classify(key, node), Class::Job | Class::Bridge);
-        let rules = node.as_map().and_then(|map| specified(map, "rules"));
-        let Some(rules) = rules.filter(|_| is_job) else {
-            continue;
-        };
-        if rules.as_seq().is_some() && ends_with_bare_when(rules) {
-            let name = key.as_str().unwrap_or_default();
-            let text = format!(
-                "jobs:{name} may allow multiple pipelines to run for a single action due to \
-                 `rules:when` clause with no `workflow:rules` - read more: \
-                 https://docs.gitlab.com/ee/ci/jobs/job_troubleshooting.html\
-                 #job-may-allow-multiple-pipelines-to-run-for-a-single-action-warning"
-            );
-            let warning = Diagnostic::warning("duplicate-pipelines", text);
-            remarks.push(warning.at(rules.span));
-        }
-    }
 }
 
 struct Checker<'c> {

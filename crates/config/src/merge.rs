@@ -16,17 +16,10 @@ pub(crate) struct Trace<'a> {
     pub(crate) layer: fn(&Node) -> Layer,
 }
 
-/// `lower` with `upper` over it: maps merge recursively, anything else is replaced, even by null.
+/// Lays `upper` over `result`: maps merge recursively, anything else is replaced, even by null.
 ///
-/// Keys keep the order of `lower`, new ones follow; a key of both takes the place in files of `upper`.
+/// Keys keep the order of `result`, new ones follow; a key of both takes the place in files of `upper`.
 /// Source: GitLab 18.11, reference `config.md` §4.2.
-pub(crate) fn merged(lower: &Map, upper: &Map, mut trace: Option<&mut Trace<'_>>) -> Map {
-    let mut result = lower.clone();
-    merge_into(&mut result, upper, &mut trace);
-    result
-}
-
-/// As [`merged`], changing `result` in place.
 pub(crate) fn merge_into(result: &mut Map, upper: &Map, trace: &mut Option<&mut Trace<'_>>) {
     for (key, value) in upper {
         let merged = match existing(result, key) {
@@ -75,7 +68,7 @@ fn merged_value(key: &Key, lower: &Node, upper: &Node, trace: &mut Option<&mut T
 pub(crate) fn key_text(key: &Key) -> Arc<str> {
     match &key.value {
         Value::Str(text) => text.clone(),
-        other => crate::ruby::to_s(other, crate::ruby::Keys::Symbols).into(),
+        other => crate::ruby::to_s(other, crate::ruby::Keys::Strings).into(),
     }
 }
 
@@ -85,6 +78,12 @@ mod tests {
 
     use super::*;
     use crate::testing::{map, text_of};
+
+    fn merged(lower: &Map, upper: &Map, mut trace: Option<&mut Trace<'_>>) -> Map {
+        let mut result = lower.clone();
+        merge_into(&mut result, upper, &mut trace);
+        result
+    }
 
     #[test]
     fn maps_merge_and_everything_else_is_replaced() {

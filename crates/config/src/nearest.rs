@@ -23,14 +23,6 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
     best.map(|(_, candidate)| candidate)
 }
 
-/// A suggestion text, or `None` where no candidate is near.
-pub(crate) fn did_you_mean<'a>(
-    wanted: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
-    nearest(wanted, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
-}
-
 fn folded(name: &str) -> String {
     let letters = name.chars().filter(|c| !matches!(c, '.' | '-' | '_' | ' '));
     letters.flat_map(char::to_lowercase).collect()

@@ -33,7 +33,8 @@ pub(crate) fn jobs(written: Vec<WrittenJob>) -> Result<IndexMap<Arc<str>, Job>, 
         for (at, needs) in std::mem::take(&mut job.rule_needs) {
             let rule = job.body.rules.as_mut().and_then(|rules| rules.get_mut(at));
             if let Some(rule) = rule {
-                rule.needs = Some(expand_needs(&needs, &instances));
+                // GitLab leaves the names of parallel jobs in rules alone.
+                rule.needs = Some(expand_needs(&needs, &Instances::default()));
             }
         }
         match instances.get(&job.name) {

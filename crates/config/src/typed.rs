@@ -6,8 +6,8 @@ mod place;
 mod root;
 
 pub(crate) use check::{
-    Check, Faults, INVALID, flatten, is_blank, nested_texts, raw_fault, specified, string, text,
-    texts, values,
+    Check, Faults, INVALID, flatten, is_blank, is_blank_key, joined, key_text, length,
+    nested_texts, raw_fault, specified, string, text, texts, values,
 };
 pub(crate) use context::{Context, extension_help};
 pub(crate) use place::Place;

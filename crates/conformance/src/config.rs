@@ -1,11 +1,12 @@
 //! `config.jsonl`, `config_mut.jsonl`: loading and validating configurations.
 
 use serde_json::Value as Json;
-use tidegate_config::{Loaded, RootFile, Settings, load};
+use tidegate_config::{Config, Loaded, RootFile, Settings, load, merged_yaml, normalized};
 use tidegate_expr::{Variable, VariableSource};
 use tidegate_scenario::{FixtureWorld, InputValue, Scenario, SettingVariable};
 use tidegate_source::Severity;
 
+use crate::canonical;
 use crate::score::expect;
 
 /// Judges one line; where GitLab itself fails with an internal exception a decent error is right.
@@ -25,13 +26,61 @@ pub fn judge(case: &Json) -> Result<(), String> {
         texts(&case["warnings"]),
     )?;
     expect("valid", Some(loaded.is_valid()), case["valid"].as_bool())?;
-    match loaded.config {
-        Some(config) if case["valid"] == Json::Bool(true) => {
-            let stages = config.stages.iter().map(|stage| stage.value.to_string());
-            expect("stages", stages.collect(), texts(&case["stages"]))
-        }
-        _ => Ok(()),
+    if let (Some(merged), Some(theirs)) = (&loaded.merged, case["merged_yaml"].as_str()) {
+        expect("merged_yaml", merged_yaml(merged).as_deref(), Some(theirs))?;
     }
+    match &loaded.config {
+        Some(config) => judge_valid(case, config),
+        None => Ok(()),
+    }
+}
+
+fn judge_valid(case: &Json, config: &Config) -> Result<(), String> {
+    let stages = config.stages.iter().map(|stage| stage.value.to_string());
+    expect("stages", stages.collect(), texts(&case["stages"]))?;
+    let jobs = normalized::lint_jobs(config);
+    same(
+        "jobs",
+        &jobs,
+        case["jobs"].as_array().map_or(&[], Vec::as_slice),
+    )?;
+    let builds = normalized::builds(config);
+    if let Some(theirs) = case["builds"].as_array() {
+        return same("builds", &builds, theirs);
+    }
+    let Some(hashes) = case["builds_sha"].as_array() else {
+        return Ok(());
+    };
+    let ours = builds
+        .iter()
+        .map(|build| (build["name"].clone(), canonical::short_hash(build)));
+    let theirs = hashes.iter().map(|pair| {
+        (
+            pair[0].clone(),
+            pair[1].as_str().unwrap_or_default().to_owned(),
+        )
+    });
+    expect("builds", ours.collect::<Vec<_>>(), theirs.collect())
+}
+
+/// Compares lists item by item, so that the difference told is a short one.
+fn same(what: &str, ours: &[Json], theirs: &[Json]) -> Result<(), String> {
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        same_item(what, ours, theirs)?;
+    }
+    expect(&format!("the number of {what}"), ours.len(), theirs.len())
+}
+
+fn same_item(what: &str, ours: &Json, theirs: &Json) -> Result<(), String> {
+    let (Some(a), Some(b)) = (ours.as_object(), theirs.as_object()) else {
+        return expect(what, canonical::text(ours), canonical::text(theirs));
+    };
+    let name = ours["name"].as_str().unwrap_or_default();
+    for key in a.keys().chain(b.keys()) {
+        let text = |side: &Json| side.get(key).map(canonical::text);
+        expect(&format!("{what} {name} {key}"), text(ours), text(theirs))?;
+    }
+    Ok(())
 }
 
 fn loaded(case: &Json) -> Result<Loaded, String> {
@@ -101,4 +150,48 @@ fn texts(list: &Json) -> Vec<String> {
     items
         .filter_map(|item| item.as_str().map(str::to_owned))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case() -> Json {
+        serde_json::json!({
+            "yaml": "j: {script: x}", "valid": true, "errors": [], "warnings": [],
+            "stages": [".pre", "build", "test", "deploy", ".post"],
+            "jobs": [{
+                "name": "j", "stage": "test", "before_script": [], "script": ["x"],
+                "after_script": [], "tag_list": [], "only": {"refs": ["branches", "tags"]},
+                "except": null, "environment": null, "when": "on_success",
+                "allow_failure": false, "needs": null,
+            }],
+            "merged_yaml": "---\nj:\n  script: x\n",
+        })
+    }
+
+    #[test]
+    fn a_line_that_agrees_passes() {
+        assert_eq!(judge(&case()), Ok(()));
+    }
+
+    #[test]
+    fn every_field_of_a_line_is_compared() {
+        let changes = [
+            ("yaml", Json::from("j: {script: y}")),
+            ("valid", Json::from(false)),
+            ("errors", serde_json::json!(["x"])),
+            ("warnings", serde_json::json!(["x"])),
+            ("stages", serde_json::json!(["x"])),
+            ("jobs", serde_json::json!([])),
+            ("builds", serde_json::json!([])),
+            ("builds_sha", serde_json::json!([["j", "0000000000000000"]])),
+            ("merged_yaml", Json::from("---\n")),
+        ];
+        for (field, value) in changes {
+            let mut changed = case();
+            changed[field] = value;
+            assert!(judge(&changed).is_err(), "{field}");
+        }
+    }
 }

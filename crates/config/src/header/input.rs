@@ -379,25 +379,6 @@ fn value_of(value: &InputValue) -> Value {
     }
 }
 
-/// The value as JSON.
-pub(crate) fn json_of(value: &Value) -> serde_json::Value {
-    use serde_json::Value as Json;
-    match value {
-        Value::Null => Json::Null,
-        Value::Bool(value) => Json::from(*value),
-        Value::Int(number) => Json::from(*number),
-        Value::Float(number) => Json::from(*number),
-        Value::BigInt(digits) => serde_json::from_str(digits).unwrap_or(Json::Null),
-        Value::Str(text) | Value::Symbol(text) => Json::from(&**text),
-        Value::Seq(items) => items.iter().map(|item| json_of(&item.value)).collect(),
-        Value::Map(map) => map
-            .iter()
-            .map(|(key, node)| (key_text(key).to_string(), json_of(&node.value)))
-            .collect(),
-        Value::Reference(data) => json_of(&data.value),
-    }
-}
-
 /// The value as an operand of expressions.
 pub(crate) fn operand_of(value: &Value) -> Operand {
     match value {

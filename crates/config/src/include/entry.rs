@@ -59,14 +59,16 @@ pub(super) fn written(include: &Node, variables: &Variables) -> Result<Vec<Locat
         Value::Seq(items) => items.as_slice(),
         _ => std::slice::from_ref(include),
     };
-    items.iter().map(|item| location(item, variables)).collect()
+    let given = items.iter().filter(|item| !item.is_null());
+    given.map(|item| location(item, variables)).collect()
 }
 
 /// One entry a file: `project` with a list of files is taken apart; without any file nothing is left of it.
 pub(super) fn single_files(locations: Vec<Location>) -> Vec<Location> {
     let mut single = Vec::with_capacity(locations.len());
     for location in locations {
-        if !location.params.contains("project") {
+        let project = location.params.get("project");
+        if project.is_none_or(|project| is_blank(&project.value)) {
             single.push(location);
             continue;
         }
@@ -167,6 +169,7 @@ impl Entry {
         let named = |kind: IncludeKind, selector: &str| match kind {
             // A project is only named by a file in it.
             IncludeKind::Project => given("project").and(given("file")),
+            IncludeKind::Local => given("local").filter(|local| local.as_str() != Some("/")),
             _ => given(selector),
         };
         let mut kinds = SELECTORS

@@ -10,7 +10,7 @@ use tidegate_yaml::{Node, Value};
 use super::address::Address;
 use super::entry::{Entry, is_url};
 use super::{ComponentFacts, Context, IncludeRecord, Includer, Stop};
-use crate::header::input::json_of;
+use crate::json::to_json;
 use crate::nearest::nearest;
 
 /// A file with the context of what it includes.
@@ -106,7 +106,7 @@ fn extra(entry: &Entry) -> serde_json::Map<String, serde_json::Value> {
                 .iter()
                 .filter(|(key, _)| key.as_str() != Some("local"));
             return others
-                .filter_map(|(key, node)| Some((key.as_str()?.to_owned(), json_of(&node.value))))
+                .filter_map(|(key, node)| Some((key.as_str()?.to_owned(), to_json(&node.value))))
                 .collect();
         }
         IncludeKind::Project => &[("project", "project"), ("ref", "ref")],
@@ -115,7 +115,7 @@ fn extra(entry: &Entry) -> serde_json::Map<String, serde_json::Value> {
     };
     let value = |key: &str| {
         let node = entry.params.get(key);
-        node.map_or(serde_json::Value::Null, |node| json_of(&node.value))
+        node.map_or(serde_json::Value::Null, |node| to_json(&node.value))
     };
     keys.iter()
         .map(|(key, name)| ((*name).to_owned(), value(key)))

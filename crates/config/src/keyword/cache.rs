@@ -7,7 +7,8 @@ use tidegate_yaml::{Map, Node, Value};
 
 use crate::Spanned;
 use crate::typed::{
-    Check, Context, Faults, Place, flatten, is_blank, raw_fault, specified, text, texts, values,
+    Check, Context, Faults, Place, flatten, is_blank, length, raw_fault, specified, text, texts,
+    values,
 };
 
 const KEYS: [&str; 7] = [
@@ -137,13 +138,7 @@ fn fallback_keys_length(check: &mut Check<'_>, map: &Map) {
     let Some(node) = specified(map, "fallback_keys") else {
         return;
     };
-    let length = match &node.value {
-        Value::Seq(items) => items.len(),
-        Value::Str(text) => text.chars().count(),
-        Value::Map(map) => map.len(),
-        _ => 0,
-    };
-    if length > MOST_FALLBACK_KEYS {
+    if length(node) > MOST_FALLBACK_KEYS {
         check.fault_at(node.span, "fallback keys has to many entries (maximum 5)");
     }
 }
@@ -250,13 +245,7 @@ fn files(place: &Place<'_>, map: &Map, key: &str, faults: &mut Faults) -> Option
     let place = place.child(key);
     let mut check = Check::new(&place, node, faults);
     let files = check.strings("config", Some(node));
-    let length = match &node.value {
-        Value::Seq(items) => items.len(),
-        Value::Map(map) => map.len(),
-        other => crate::ruby::to_s(other, crate::ruby::Keys::Symbols)
-            .chars()
-            .count(),
-    };
+    let length = length(node);
     check.ensure(length >= 1, node.span, "config requires at least 1 item");
     let text = "config has too many items (maximum is 2)";
     check.ensure(length <= 2, node.span, text);

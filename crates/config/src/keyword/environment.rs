@@ -156,8 +156,9 @@ fn kubernetes(place: &Place<'_>, node: &Node, faults: &mut Faults) {
     check.known_keys(node, &keys);
     let Some(map) = node.as_map() else { return };
     let given = |key| specified(map, key).is_some_and(|node| !is_blank(node));
-    let managed = specified(map, "managed_resources");
-    let dashboard = specified(map, "dashboard");
+    let filled = |key| specified(map, key).filter(|node| !is_blank(node));
+    let managed = filled("managed_resources");
+    let dashboard = filled("dashboard");
     let enabled = managed
         .and_then(Node::as_map)
         .and_then(|map| specified(map, "enabled"));

@@ -4,8 +4,7 @@ use tidegate_yaml::{Node, Value};
 
 use super::default::KEYS as DEFAULT_KEYS;
 use crate::InheritVariables;
-use crate::ruby::{Keys, to_s};
-use crate::typed::{Check, Faults, Place, raw_fault, specified, texts, values};
+use crate::typed::{Check, Faults, Place, joined, raw_fault, specified, texts, values};
 
 /// What a job takes from elsewhere.
 #[derive(Clone, Debug)]
@@ -50,6 +49,8 @@ pub(crate) fn inherit(place: &Place<'_>, node: &Node, faults: &mut Faults) -> In
     let map = check.map(node);
     check.known_keys(node, &["default", "variables"]);
     let Some(map) = map.filter(|_| check.passed()) else {
+        // Of an `inherit` that is not valid GitLab takes nothing.
+        found.default = InheritDefault::All(false);
         return found;
     };
     if let Some(node) = specified(map, "default") {
@@ -82,11 +83,7 @@ fn default(place: &Place<'_>, node: &Node, faults: &mut Faults) -> InheritDefaul
     };
     let unknown: Vec<_> = items.iter().filter(known).collect();
     if let Some(first) = unknown.first() {
-        let names: Vec<_> = unknown
-            .iter()
-            .map(|item| to_s(&item.value, Keys::Symbols))
-            .collect();
-        let list = names.join(", ");
+        let list = joined(unknown.iter().map(|item| &item.value), ", ");
         check.fault_at(
             first.span,
             format_args!("config contains unknown values: {list}"),

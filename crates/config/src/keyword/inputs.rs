@@ -5,7 +5,7 @@ use tidegate_source::Span;
 use tidegate_yaml::{Map, Node, Value};
 
 use crate::ruby::{Keys, to_s};
-use crate::typed::{Check, Faults, Place, raw_fault, specified};
+use crate::typed::{Check, Faults, Place, specified};
 
 const MOST: usize = 50;
 const KEYS: [&str; 5] = ["default", "description", "options", "regex", "type"];
@@ -49,7 +49,7 @@ fn input(place: &Place<'_>, node: &Node, faults: &mut Faults) {
         return;
     }
     if !map.contains("default") {
-        faults.push(raw_fault(place, node.span, "must have a default value"));
+        check.fault("must have a default value");
     }
 }
 

@@ -113,7 +113,7 @@ fn check_classes(root: &Map, faults: &mut Faults) {
 }
 
 fn unmatched(key: &Key) -> Diagnostic {
-    let name = to_s(&key.value, Keys::Symbols);
+    let name = to_s(&key.value, Keys::Strings);
     let shown = humanised(&name);
     let text =
         format!("jobs {shown} config should implement the script:, run:, or trigger: keyword");

@@ -51,5 +51,5 @@ pub(crate) fn published_folder(map: &Map) -> Option<crate::Text> {
     let pages = map.get("pages").and_then(Node::as_map);
     let own = pages.and_then(|pages| specified(pages, "publish"));
     let node = own.or_else(|| specified(map, "publish"));
-    node.filter(|node| !is_blank(node)).and_then(string)
+    node.and_then(string)
 }

@@ -4,7 +4,7 @@ use tidegate_pipeline::Retry;
 use tidegate_yaml::{Map, Node, Value};
 
 use crate::ruby::{Keys, to_s};
-use crate::typed::{Check, Context, Faults, Place, specified, values};
+use crate::typed::{Check, Context, Faults, Place, joined, specified, values};
 
 /// GitLab's retry entries know no place but their own key.
 const PLACE: Place<'static> = Place::top("retry");
@@ -128,15 +128,12 @@ fn when(cx: &Context<'_>, check: &mut Check<'_>, node: &Node, retry: &mut Retry)
     let words = check.strings_or_string("when", Some(node));
     match node.as_seq() {
         Some(items) => {
-            let unknown = items
-                .iter()
-                .map(|item| (to_s(&item.value, Keys::Symbols), item.span));
-            let unknown: Vec<_> = unknown.filter(|(name, _)| !known(name)).collect();
-            if let Some((_, span)) = unknown.first() {
-                let span = *span;
-                let names: Vec<_> = unknown.into_iter().map(|(name, _)| name).collect();
-                let list = names.join(", ");
-                check.fault_at(span, format_args!("when contains unknown values: {list}"));
+            let unknown = |item: &&Node| !item.as_str().is_some_and(known);
+            let unknown: Vec<_> = items.iter().filter(unknown).collect();
+            if let Some(first) = unknown.first() {
+                let list = joined(unknown.iter().map(|item| &item.value), ", ");
+                let text = format_args!("when contains unknown values: {list}");
+                check.fault_at(first.span, text);
             }
         }
         None => {

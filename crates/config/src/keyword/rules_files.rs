@@ -44,7 +44,7 @@ pub(crate) fn changes(
     if cx.has_extensions() {
         check.later_keys(node, &["since"]);
     }
-    (found.paths, found.regexp) = paths_or_regexp(&mut check, map, node, newer);
+    (found.paths, found.regexp) = paths_or_regexp(&mut check, map, node, newer, true);
     found.compare_to = check.string("compare to", specified(map, "compare_to"));
     check.passed().then_some(found)
 }
@@ -73,8 +73,11 @@ pub(crate) fn exists(
         faults.push(raw_fault(&place, node.span, text));
         return None;
     };
+    if map.is_empty() {
+        // GitLab takes an empty map for an empty list.
+        return Some(found);
+    }
     let mut check = Check::new(&place, node, faults);
-    check.present("config", Some(node));
     let newer = cx.is_at_least(REGEXP);
     let known: &[&str] = if newer {
         &["paths", "project", "ref", "regexp"]
@@ -82,7 +85,7 @@ pub(crate) fn exists(
         &["paths", "project", "ref"]
     };
     check.known_keys(node, known);
-    (found.paths, found.regexp) = paths_or_regexp(&mut check, map, node, newer);
+    (found.paths, found.regexp) = paths_or_regexp(&mut check, map, node, newer, false);
     if map.contains("ref") {
         check.required_keys(node, &["project"]);
     }
@@ -112,6 +115,7 @@ fn paths_or_regexp(
     map: &Map,
     node: &Node,
     newer: bool,
+    needs_list: bool,
 ) -> (Vec<Text>, Option<Text>) {
     if newer && map.contains("regexp") {
         check.exactly_one_key(map, &["paths", "regexp"]);
@@ -129,6 +133,9 @@ fn paths_or_regexp(
         check.required_keys(node, &["paths"]);
     }
     let paths = specified(map, "paths");
+    if paths.is_none() && !needs_list {
+        return (Vec::new(), None);
+    }
     let listed = paths.and_then(texts);
     let span = paths.map_or(node.span, |node| node.span);
     check.ensure(

@@ -62,10 +62,10 @@ fn other_project(
         node,
         &["project", "branch", "strategy", "forward", "inputs"],
     );
+    let inputs = check.hash("inputs", specified(map, "inputs"));
     let project = check.required_string("project", specified(map, "project"));
     let branch = check.string("branch", specified(map, "branch"));
     let strategy = strategy(&mut check, map);
-    let inputs = check.hash("inputs", specified(map, "inputs"));
     if !check.passed() {
         return None;
     }

@@ -7,7 +7,9 @@ use tidegate_yaml::{Key, Map, Node, Value};
 
 use crate::VariableDefinition;
 use crate::ruby::{Keys, to_s};
-use crate::typed::{Check, Faults, INVALID, Place, specified, texts, values};
+use crate::typed::{
+    Check, Faults, INVALID, Place, is_blank_key, key_text, specified, texts, values,
+};
 
 /// Where variables stand decides what a definition may say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,12 +76,12 @@ fn variable(
         faults.push(Diagnostic::error(INVALID, text).at(node.span));
         return None;
     }
-    let shown = match (key.value.is_null(), simple) {
-        (false, _) => &*name,
-        (true, true) => "simple variable",
-        (true, false) => "complex variable",
+    let shown = match (is_blank_key(key), simple) {
+        (false, _) => key_text(key),
+        (true, true) => "simple variable".into(),
+        (true, false) => "complex variable".into(),
     };
-    let place = place.child(shown);
+    let place = place.child(&shown);
     let mut check = Check::new(&place, node, faults);
     check.ensure(alphanumeric, key.span, "key must be an alphanumeric string");
     let mut found = VariableDefinition {
@@ -120,29 +122,25 @@ fn complex(form: Form, check: &mut Check<'_>, node: &Node, found: &mut VariableD
             format_args!("config uses invalid data keys: {list}"),
         );
     }
-    complex_fields(form, check, map, found);
+    complex_fields(check, map, found);
 }
 
-fn complex_fields(form: Form, check: &mut Check<'_>, map: &Map, found: &mut VariableDefinition) {
+fn complex_fields(check: &mut Check<'_>, map: &Map, found: &mut VariableDefinition) {
     if let Some(node) = map.get("value").filter(|node| !node.is_null()) {
         check.ensure(is_scalar(node), node.span, "config value must be a scalar");
         found.value = scalar_text(&node.value);
     }
-    if form == Form::Root {
-        if let Some(node) = specified(map, "description") {
-            let fits = matches!(
-                node.value,
-                Value::Str(_) | Value::Symbol(_) | Value::Int(_) | Value::BigInt(_)
-            );
-            let text = "config description must be an alphanumeric string";
-            check.ensure(fits, node.span, text);
-            found.description = Some(to_s(&node.value, Keys::Symbols).into());
-        }
+    if let Some(node) = specified(map, "description") {
+        let fits = matches!(
+            node.value,
+            Value::Str(_) | Value::Symbol(_) | Value::Int(_) | Value::BigInt(_)
+        );
+        let text = "config description must be an alphanumeric string";
+        check.ensure(fits, node.span, text);
+        found.description = Some(to_s(&node.value, Keys::Symbols).into());
     }
     found.raw = check.boolean("config expand", specified(map, "expand")) == Some(false);
-    if form == Form::Root {
-        options(check, map, found);
-    }
+    options(check, map, found);
 }
 
 fn options(check: &mut Check<'_>, map: &Map, found: &mut VariableDefinition) {

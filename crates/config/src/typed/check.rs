@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use tidegate_source::{Diagnostic, Span};
-use tidegate_yaml::{Map, Node, Value};
+use tidegate_yaml::{Key, Map, Node, Value};
 
 use super::Place;
 use crate::nearest::nearest;
@@ -89,7 +89,7 @@ impl<'a> Check<'a> {
     /// The same with keys that are neither named nor refused.
     pub(crate) fn known_keys_except(&mut self, node: &Node, known: &[&str], also: &[&str]) {
         let Some(map) = node.as_map() else { return };
-        let is_known = |key: &tidegate_yaml::Key| {
+        let is_known = |key: &Key| {
             key.as_str()
                 .is_some_and(|key| known.contains(&key) || also.contains(&key))
         };
@@ -276,11 +276,8 @@ impl<'a> Check<'a> {
         text.filter(|_| included)
     }
 
-    fn unknown_keys(&self, unknown: &[&tidegate_yaml::Key], known: &[&str]) -> Diagnostic {
-        let names: Vec<_> = unknown
-            .iter()
-            .map(|key| to_s(&key.value, Keys::Symbols))
-            .collect();
+    fn unknown_keys(&self, unknown: &[&Key], known: &[&str]) -> Diagnostic {
+        let names: Vec<_> = unknown.iter().map(|key| key_text(key)).collect();
         let list = names.join(", ");
         let text = format_args!("config contains unknown keys: {list}");
         let mut diagnostic = fault(self.place, Span::NONE, text);
@@ -360,6 +357,53 @@ pub(crate) fn flatten<'n>(
 /// The values of a list of texts, without their places.
 pub(crate) fn values(texts: Vec<Text>) -> Vec<Arc<str>> {
     texts.into_iter().map(|text| text.value).collect()
+}
+
+/// Rails' `blank?` of a key: texts are symbols, which are blank only when empty.
+pub(crate) fn is_blank_key(key: &Key) -> bool {
+    match &key.value {
+        Value::Str(text) => text.is_empty(),
+        Value::Null | Value::Bool(false) => true,
+        Value::Seq(items) => items.is_empty(),
+        Value::Map(map) => map.is_empty(),
+        _ => false,
+    }
+}
+
+/// A key as GitLab shows it in a place: `a` for a text, `1` for a number, what lists hold.
+pub(crate) fn key_text(key: &Key) -> Arc<str> {
+    match &key.value {
+        Value::Str(text) => text.clone(),
+        Value::Seq(_) => joined([&key.value], ":").into(),
+        other => to_s(other, Keys::Strings).into(),
+    }
+}
+
+/// Values side by side as Ruby's `join` puts them: lists within lists are made flat.
+pub(crate) fn joined<'v>(values: impl IntoIterator<Item = &'v Value>, between: &str) -> String {
+    let mut parts = Vec::new();
+    for value in values {
+        collect_parts(value, &mut parts);
+    }
+    parts.join(between)
+}
+
+fn collect_parts(value: &Value, parts: &mut Vec<String>) {
+    match value.as_seq() {
+        Some(items) => items
+            .iter()
+            .for_each(|item| collect_parts(&item.value, parts)),
+        None => parts.push(to_s(value, Keys::Symbols)),
+    }
+}
+
+/// The length Rails measures: items of a list or map, characters of anything else.
+pub(crate) fn length(node: &Node) -> usize {
+    match &node.value {
+        Value::Seq(items) => items.len(),
+        Value::Map(map) => map.len(),
+        other => to_s(other, Keys::Symbols).chars().count(),
+    }
 }
 
 /// Rails' `blank?`: null, false, white space, empty lists and maps.

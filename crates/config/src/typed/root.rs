@@ -3,7 +3,7 @@
 use tidegate_source::Diagnostic;
 use tidegate_yaml::{Map, Node};
 
-use super::{Context, Faults, Place, specified};
+use super::{Check, Context, Faults, Place, specified, text};
 use crate::keyword::default::{Defaults, GLOBAL, default};
 use crate::keyword::include::include;
 use crate::keyword::job::Surroundings;
@@ -60,8 +60,14 @@ fn typed(
         workflow_rules: workflow.has_rules_key,
     };
     let written = jobs(cx, root, &around, faults);
-    if !workflow.has_rules_key {
-        logical::warn(root, &mut cx.remarks);
+    if let Some(name) = claimed("workflow")
+        .and_then(Node::as_map)
+        .and_then(|map| specified(map, "name"))
+        .filter(|name| text(name).is_none() && faults.is_empty())
+    {
+        // GitLab stumbles over other types once everything else is right.
+        let place = Place::top("workflow");
+        Check::new(&place, name, faults).fault("name should be a string");
     }
     if !faults.is_empty() {
         return Ok(None);

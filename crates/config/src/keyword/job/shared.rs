@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_pipeline::{Timeout, When};
-use tidegate_source::Span;
+use tidegate_source::{Diagnostic, Span};
 use tidegate_yaml::{Key, Map, Node, Value};
 
 use crate::keyword::default::Defaults;
@@ -12,11 +12,11 @@ use crate::keyword::inherit::{Inherit, inherit};
 use crate::keyword::needs::WrittenNeeds;
 use crate::keyword::only_except::{default_policy, policy};
 use crate::keyword::parallel::Parallel;
-use crate::keyword::rules::{RulesOf, WrittenRules, rules};
+use crate::keyword::rules::{RulesOf, WrittenRules, ends_with_bare_when, rules};
 use crate::keyword::simple::{interruptible, stage};
 use crate::keyword::variables::{Form, variables};
 use crate::ruby::{Keys, to_s};
-use crate::typed::{Check, Context, Faults, Place, flatten, is_blank, specified};
+use crate::typed::{Check, Context, Faults, Place, flatten, is_blank_key, key_text, specified};
 use crate::{EnvironmentSpec, JobBody, Policy, PolicyKind, Spanned, Text, VariableDefinition};
 
 /// Keys that jobs and trigger jobs share.
@@ -176,11 +176,7 @@ pub(super) fn shared_entries(
     let stage = found("stage").and_then(|node| stage(&place.child("stage"), node, faults));
     let only = positive(cx, place, map, around, faults);
     let except = negative(cx, place, map, faults);
-    let rules = match map.get("rules") {
-        Some(node) if node.is_null() => Some(WrittenRules::default()),
-        Some(node) => rules(cx, &place.child("rules"), node, RulesOf::Job, faults),
-        None => None,
-    };
+    let rules = written_rules(cx, place, map, around, faults);
     let variables = found("variables").map_or_else(Vec::new, |node| {
         variables(Form::Job, &place.child("variables"), node, faults)
     });
@@ -207,6 +203,36 @@ pub(super) fn shared_entries(
         environment,
         interruptible,
     }
+}
+
+fn written_rules(
+    cx: &mut Context<'_>,
+    place: &Place<'_>,
+    map: &Map,
+    around: &Surroundings<'_>,
+    faults: &mut Faults,
+) -> Option<WrittenRules> {
+    let node = map.get("rules")?;
+    if node.is_null() {
+        return Some(WrittenRules::default());
+    }
+    let before = faults.len();
+    let found = rules(cx, &place.child("rules"), node, RulesOf::Job, faults);
+    if faults.len() == before && !around.workflow_rules && ends_with_bare_when(node) {
+        cx.remarks.push(may_duplicate(place, node.span));
+    }
+    found
+}
+
+/// GitLab's one warning (reference `config.md` §11).
+fn may_duplicate(place: &Place<'_>, span: Span) -> Diagnostic {
+    let text = format!(
+        "{place} may allow multiple pipelines to run for a single action due to `rules:when` \
+         clause with no `workflow:rules` - read more: \
+         https://docs.gitlab.com/ee/ci/jobs/job_troubleshooting.html\
+         #job-may-allow-multiple-pipelines-to-run-for-a-single-action-warning"
+    );
+    Diagnostic::warning("duplicate-pipelines", text).at(span)
 }
 
 fn positive(
@@ -267,15 +293,10 @@ fn policy_of(
 
 /// How a job is called where GitLab names its place.
 pub(super) fn shown_name(key: &Key, otherwise: &str) -> Arc<str> {
-    match &key.value {
-        Value::Str(name) if !is_blank_key(key) => name.clone(),
-        _ if is_blank_key(key) => otherwise.into(),
-        other => to_s(other, Keys::Symbols).into(),
+    match is_blank_key(key) {
+        true => otherwise.into(),
+        false => key_text(key),
     }
-}
-
-fn is_blank_key(key: &Key) -> bool {
-    is_blank(&Node::new(key.value.clone(), key.span))
 }
 
 /// A duration of a job that is written.

@@ -1,0 +1,199 @@
+//! GitLab's own form of a loaded configuration: the attributes of its jobs and the job list of its lint API
+//! (reference `config.md` §10.3, §13).
+
+mod entries;
+mod options;
+mod rules;
+
+use rustc_hash::FxHashMap;
+use serde_json::{Map, Value as Json, json};
+
+use crate::json::to_json;
+use crate::keyword::needs::need_nodes;
+use crate::{AllowFailureSpec, Config, IfAbsent, InheritVariables, Job, NeedSpec};
+
+/// The attributes GitLab builds a job from, by full name in definition order.
+///
+/// Keys that GitLab leaves out are left out. The planner does not read this: it exists to compare with GitLab and for
+/// programs that want GitLab's form.
+pub fn builds(config: &Config) -> Vec<Json> {
+    let jobs = config.jobs.values();
+    jobs.map(|job| attributes(config, job)).collect()
+}
+
+/// The `jobs` of GitLab's lint API for a static check, ordered by stage, then by definition.
+pub fn lint_jobs(config: &Config) -> Vec<Json> {
+    let mut of_stage: FxHashMap<&str, Vec<Json>> = FxHashMap::default();
+    for job in config.jobs.values() {
+        let stage = &*job.body.stage.value;
+        of_stage.entry(stage).or_default().push(lint_job(job));
+    }
+    let stages = config.stages.iter();
+    // A stage written twice lists its jobs twice, as in GitLab.
+    stages
+        .filter_map(|stage| of_stage.get(&*stage.value))
+        .flatten()
+        .cloned()
+        .collect()
+}
+
+fn attributes(config: &Config, job: &Job) -> Json {
+    let body = &*job.body;
+    let mut all = Map::new();
+    all.insert(
+        "stage_idx".into(),
+        json!(config.stage_index(&body.stage.value)),
+    );
+    all.insert("stage".into(), json!(&*body.stage.value));
+    let mut put = |name: &str, value: Option<Json>| {
+        if let Some(value) = value {
+            all.insert(name.to_owned(), value);
+        }
+    };
+    put("tag_list", body.keyword("tags").map(json_of));
+    put("name", Some(json!(&*job.name)));
+    put("allow_failure", Some(json!(allows_failure(job))));
+    put("when", Some(json!(when(job))));
+    let environment = body.environment.as_ref();
+    put(
+        "environment",
+        environment.map(|environment| json!(&*environment.name.value)),
+    );
+    put(
+        "coverage_regex",
+        body.coverage.as_ref().map(|text| json!(&*text.value)),
+    );
+    put("inputs", body.keyword("inputs").map(entries::inputs));
+    put("job_variables", Some(entries::variables(job)));
+    put(
+        "root_variables_inheritance",
+        Some(inheritance(&body.inherit_variables)),
+    );
+    put("needs_attributes", needs_attributes(job));
+    put(
+        "interruptible",
+        body.interruptible.map(|value| json!(value.value)),
+    );
+    put("only", only(job));
+    put("except", except(job));
+    put("rules", body.keyword("rules").map(rules::rules));
+    put("cache", body.keyword("cache").map(entries::caches));
+    let group = body.resource_group.as_ref();
+    put("resource_group_key", group.map(|text| json!(&*text.value)));
+    put("scheduling_type", Some(json!(scheduling_type(job))));
+    put("id_tokens", body.keyword("id_tokens").map(json_of));
+    let steps = body.keyword("run");
+    put(
+        "execution_config",
+        steps.map(|node| json!({"run_steps": json_of(node)})),
+    );
+    put("options", Some(options::options(job)));
+    Json::Object(all)
+}
+
+fn lint_job(job: &Job) -> Json {
+    let body = &*job.body;
+    let texts = |texts: &[crate::Text]| -> Json {
+        texts.iter().map(|text| Json::from(&*text.value)).collect()
+    };
+    let environment = body.environment.as_ref();
+    json!({
+        "name": &*job.name,
+        "stage": &*body.stage.value,
+        "before_script": texts(&body.before_script),
+        "script": texts(&body.script),
+        "after_script": texts(&body.after_script),
+        "tag_list": texts(&body.tags),
+        "only": only(job),
+        "except": except(job),
+        "environment": environment.map(|environment| &*environment.name.value),
+        "when": when(job),
+        "allow_failure": allows_failure(job),
+        "needs": needs_attributes(job),
+    })
+}
+
+fn json_of(node: &tidegate_yaml::Node) -> Json {
+    to_json(&node.value)
+}
+
+fn when(job: &Job) -> &'static str {
+    job.body.when.map_or("on_success", |when| when.value.name())
+}
+
+fn allows_failure(job: &Job) -> bool {
+    match &job.body.allow_failure {
+        Some(written) => matches!(written.value, AllowFailureSpec::Always(true)),
+        None => when(job) == "manual",
+    }
+}
+
+fn scheduling_type(job: &Job) -> &'static str {
+    if job.needs.is_some() { "dag" } else { "stage" }
+}
+
+fn inheritance(inherit: &InheritVariables) -> Json {
+    match inherit {
+        InheritVariables::All(all) => Json::from(*all),
+        InheritVariables::Only(names) => names.iter().map(|name| Json::from(&**name)).collect(),
+    }
+}
+
+/// The needs of jobs of this pipeline, or `None` where there are none.
+fn needs_attributes(job: &Job) -> Option<Json> {
+    let mut needs = Vec::new();
+    for need in &job.needs.as_ref()?.entries {
+        if let NeedSpec::Job {
+            name,
+            artifacts,
+            if_absent,
+        } = need
+        {
+            let optional = *if_absent == IfAbsent::Ignore;
+            let mut need =
+                json!({"name": &*name.value, "artifacts": artifacts, "optional": optional});
+            if let (Some(map), Some(parallel)) =
+                (need.as_object_mut(), unused_matrix(job, &name.value))
+            {
+                map.insert("parallel".to_owned(), parallel);
+            }
+            needs.push(need);
+        }
+    }
+    (!needs.is_empty()).then_some(Json::Array(needs))
+}
+
+/// The matrix written with a need on a job that is not parallel: GitLab leaves it standing.
+fn unused_matrix(job: &Job, name: &str) -> Option<Json> {
+    let written = need_nodes(job.body.keyword("needs")?);
+    written.into_iter().find_map(|node| {
+        let map = node.as_map()?;
+        let same = map.get("job").and_then(|node| node.as_str()) == Some(name);
+        let parallel = map.get("parallel").filter(|node| same && !node.is_null());
+        parallel.map(entries::parallel)
+    })
+}
+
+fn only(job: &Job) -> Option<Json> {
+    job.body.only.as_ref()?;
+    Some(match job.body.keyword("only") {
+        Some(node) if node.as_seq().is_some() => json!({"refs": json_of(node)}),
+        Some(node) => with_default_refs(json_of(node)),
+        None => json!({"refs": ["branches", "tags"]}),
+    })
+}
+
+fn with_default_refs(mut policy: Json) -> Json {
+    if let Some(map) = policy.as_object_mut() {
+        map.entry("refs").or_insert(json!(["branches", "tags"]));
+    }
+    policy
+}
+
+fn except(job: &Job) -> Option<Json> {
+    let node = job.body.keyword("except")?;
+    Some(match node.as_seq() {
+        Some(_) => json!({"refs": json_of(node)}),
+        None => json_of(node),
+    })
+}
