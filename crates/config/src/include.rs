@@ -204,7 +204,8 @@ impl<'a> Includer<'a> {
             Ok(declared) => declared,
             Err(problem) => return Ok(Err(problem)),
         };
-        let inputs = match input::resolved(&declared, given) {
+        let place = header.get("spec").map_or(Span::NONE, |spec| spec.span);
+        let inputs = match input::resolved(&declared, given, place) {
             Ok(inputs) => inputs,
             Err(problems) => return Ok(header::joined(problems).map_or(Ok(content), Err)),
         };

@@ -1,1 +1,26 @@
 //! Decides which jobs enter a pipeline, in what shape, and why.
+//!
+//! [`plan`] takes a configuration, a situation and a world, and returns a [`Plan`]: the pipeline (or why there is none), a
+//! [`Decision`] for every configured job, in or out, and every fact it relied on. It is a pure function; replaying the facts
+//! gives the same plan.
+//!
+//! The rules are GitLab's (18.11, reference `compose.md`) and those of our own keywords (reference `extensions.md`).
+
+mod decision;
+mod detail;
+mod plan;
+mod quirk;
+mod settings;
+mod trace;
+
+pub use decision::{Basis, Decision, LeftOut, Origin, OriginKind, Origins, Verdict};
+pub use detail::Detail;
+pub use plan::{AutoCancelDecision, NameDerivation, Outcome, Plan, SkipReason, WorkflowDecision};
+pub use quirk::Quirk;
+pub use settings::{Limits, ProtectedCaches, Settings};
+pub use trace::{
+    BaseOrigin, CacheAsked, CacheDerivation, CacheMissReason, ChangesTrace, ChangesVerdict,
+    ClauseOutcome, ClauseTrace, ClauseTrial, DigestInput, ExistsHow, ExistsTrace, ExistsVerdict,
+    ExpandedGlob, KeyDigest, KeyReference, KeyState, NeedFate, NeedTrial, PathsBase, PolicyAtom,
+    PolicyTrial, RefTrial, RuleEnd, RuleTrial, Trace, UnmetRule,
+};

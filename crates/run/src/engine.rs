@@ -41,12 +41,7 @@ pub fn run(
     control(Control {
         sender: sender.clone(),
     });
-    let new = NewRun {
-        project: &setup.project.key,
-        parent: None,
-        note: "",
-    };
-    let (record, log) = setup.store.begin_run(new)?;
+    let Begun { record, log } = setup.begun;
     let first_job_id = setup
         .store
         .allocate_job_ids(setup.pipeline.jobs.len() as u64)?;

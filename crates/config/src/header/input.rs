@@ -47,12 +47,17 @@ impl Given {
 
 /// The value of every input in declared order, or what is wrong.
 ///
-/// `declared` are the entries of `spec:inputs`, with those of `spec:include` before them.
+/// `declared` are the entries of `spec:inputs`, with those of `spec:include` before them; `header` is where they stand.
 pub(crate) fn resolved(
     declared: &[(Key, Node)],
     given: &Map,
+    header: Span,
 ) -> Result<IndexMap<Arc<str>, Node>, Vec<Diagnostic>> {
-    let mut problems: Vec<Diagnostic> = unknown_arguments(declared, given).into_iter().collect();
+    let unknown = unknown_arguments(declared, given);
+    let mut problems: Vec<Diagnostic> = unknown
+        .into_iter()
+        .map(|problem| problem.context(header, "the inputs this file takes are declared here"))
+        .collect();
     let mut values = IndexMap::new();
     let mut operands = BTreeMap::new();
     for (key, spec) in declared {
@@ -404,7 +409,7 @@ mod tests {
 
     fn check(declared: &str, given: &str, expected: &str) {
         let entries: Vec<_> = map(declared).iter().cloned().collect();
-        let shown = match resolved(&entries, &map(given)) {
+        let shown = match resolved(&entries, &map(given), Span::NONE) {
             Ok(values) => {
                 let mut map = Map::default();
                 for (name, node) in values {
