@@ -89,8 +89,8 @@ mod tests {
 
     #[test]
     fn changed_texts_are_found() {
-        let text = "{variables: {A: 1.10, B: yes, C: 1_000, D: 1, E: true, F: '1.10', G: {value: 1e3}}, j: {script: x}}";
-        check("L110", text, &["1.10", "yes", "1_000", "1e3"]);
+        let text = "{variables: {A: 1.10, B: yes, C: 1_000, D: 1, E: true, F: '1.10', G: {value: 1.0e3}}, j: {script: x}}";
+        check("L110", text, &["1.10", "yes", "1_000", "1.0e3"]);
         let matrix = "j: {script: x, parallel: {matrix: [{V: [3.9, 3.10]}]}}";
         check("L110", matrix, &["3.10"]);
         check_mended("L110", matrix, &matrix.replace("3.10", "'3.10'"));
