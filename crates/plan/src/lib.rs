@@ -6,13 +6,37 @@
 //!
 //! The rules are GitLab's (18.11, reference `compose.md`) and those of our own keywords (reference `extensions.md`).
 
+mod action;
+mod attributes;
+mod cache_clause;
+mod cache_key;
+mod chain;
+mod change_set;
+mod changes;
 mod decision;
 mod detail;
+mod environment;
+mod exists;
+mod file_set;
+mod layers;
+mod nearest;
+mod needs;
 mod plan;
+mod policy;
 mod quirk;
+mod quirks;
+mod rules;
+mod scope;
+mod seed;
 mod settings;
+mod shared;
+mod sink;
 mod trace;
+mod view;
+mod workflow;
 
+pub use cache_key::{FinalCacheKey, UnusableCacheKey, cache_suffix, final_cache_key};
+pub use chain::{plan, plan_with, stopped_before_loading};
 pub use decision::{Basis, Decision, LeftOut, Origin, OriginKind, Origins, Verdict};
 pub use detail::Detail;
 pub use plan::{AutoCancelDecision, NameDerivation, Outcome, Plan, SkipReason, WorkflowDecision};

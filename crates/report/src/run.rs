@@ -7,7 +7,7 @@ mod progress;
 mod summary;
 
 pub use job_table::job_table;
-pub use log_lines::LogLines;
+pub use log_lines::{LogLines, Shown};
 pub use plain::PlainRun;
 pub use progress::{JobProgress, Progress};
 pub use summary::summary;

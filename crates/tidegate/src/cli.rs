@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     max_term_width = 100,
     propagate_version = true
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
     pub global: Global,
     #[command(subcommand)]
@@ -23,7 +23,7 @@ pub struct Cli {
 
 /// Options every command takes.
 #[derive(Args, Debug, Clone)]
-pub struct Global {
+pub(crate) struct Global {
     /// Work in this directory instead of the current one
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
     pub directory: Option<PathBuf>,
@@ -47,7 +47,7 @@ pub struct Global {
 
 /// When to use colours.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Color {
+pub(crate) enum Color {
     /// On a terminal, unless NO_COLOR is set
     Auto,
     /// Always
@@ -56,9 +56,16 @@ pub enum Color {
     Never,
 }
 
+/// What runs jobs.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Executor {
+    /// The shell of this machine; images and services are left aside
+    Shell,
+}
+
 /// What to do.
 #[derive(Subcommand, Debug)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run the pipeline, or these jobs and what they need
     Run(RunArgs),
     /// List the jobs of the pipeline: stage, when, needs, why
@@ -71,7 +78,7 @@ pub enum Command {
 
 /// Which event the pipeline is planned for.
 #[derive(Args, Debug, Clone, Default)]
-pub struct ScenarioArgs {
+pub(crate) struct ScenarioArgs {
     /// Set a pipeline variable, as "Run pipeline" in GitLab would
     #[arg(short, long = "variable", value_name = "KEY=VALUE")]
     pub variables: Vec<String>,
@@ -100,7 +107,7 @@ pub struct ScenarioArgs {
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// Jobs to run, with what they need; all where none is named
     #[arg(value_name = "JOB")]
     pub jobs: Vec<String>,
@@ -110,6 +117,9 @@ pub struct RunArgs {
     /// How job trees are made: overlay, reflink or copy; the best that works by default
     #[arg(long, value_name = "BACKEND", env = "TIDEGATE_WORKSPACE")]
     pub workspace: Option<String>,
+    /// Run jobs with this executor, also those that name an image
+    #[arg(long, value_name = "EXECUTOR", env = "TIDEGATE_EXECUTOR")]
+    pub executor: Option<Executor>,
     /// Show only what failed and how it ended
     #[arg(short, long)]
     pub quiet: bool,
@@ -119,7 +129,7 @@ pub struct RunArgs {
 
 /// Arguments of `list`.
 #[derive(Args, Debug)]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     /// Also show jobs that are not in the pipeline, and why
     #[arg(short, long)]
     pub all: bool,
@@ -129,7 +139,7 @@ pub struct ListArgs {
 
 /// Arguments of `explain`.
 #[derive(Args, Debug)]
-pub struct ExplainArgs {
+pub(crate) struct ExplainArgs {
     /// Jobs to explain
     #[arg(value_name = "JOB", required_unless_present = "all")]
     pub jobs: Vec<String>,
@@ -142,7 +152,7 @@ pub struct ExplainArgs {
 
 /// Arguments of `lint`.
 #[derive(Args, Debug)]
-pub struct LintArgs {
+pub(crate) struct LintArgs {
     #[command(flatten)]
     pub scenario: ScenarioArgs,
 }

@@ -1,10 +1,5 @@
 //! The tidegate binary: arguments, settings, views, exit codes. Everything else is in the crates below.
 
-#![expect(
-    missing_docs,
-    reason = "clap makes help of the doc comments of arguments"
-)]
-
 mod cli;
 mod command;
 mod exit;

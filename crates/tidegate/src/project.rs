@@ -13,7 +13,7 @@ use crate::exit::Failure;
 use crate::scenario_args;
 
 /// A project with the situation its pipeline is planned for.
-pub struct Project {
+pub(crate) struct Project {
     /// Where it is and what git says.
     pub checkout: Checkout,
     /// The situation.
@@ -28,7 +28,7 @@ pub struct Project {
 
 impl Project {
     /// Finds the project and makes the scenario the arguments describe.
-    pub fn open(global: &Global, args: &ScenarioArgs) -> Result<Project, Failure> {
+    pub(crate) fn open(global: &Global, args: &ScenarioArgs) -> Result<Project, Failure> {
         let start = match &global.directory {
             Some(directory) => directory.clone(),
             None => std::env::current_dir().map_err(|error| {
@@ -63,27 +63,26 @@ impl Project {
     }
 
     /// Loads the configuration.
-    pub fn load(&self) -> Result<Loaded, Failure> {
+    pub(crate) fn load(&self) -> Result<Loaded, Failure> {
         let caches = self.caches();
         let world = GitWorld::new(&self.checkout, self.subject, &caches);
         load(&self.root, &self.scenario, &world, &self.settings).map_err(broken)
     }
 
     /// Plans the pipeline of a configuration that loaded without errors.
-    pub fn plan(&self, loaded: &Loaded, detail: &Detail) -> Result<Option<Plan>, Failure> {
+    pub(crate) fn plan(&self, loaded: &Loaded, detail: &Detail) -> Result<Option<Plan>, Failure> {
         let Some(config) = &loaded.config else {
             return Ok(None);
         };
         let caches = self.caches();
         let world = GitWorld::new(&self.checkout, self.subject, &caches);
-        let settings = tidegate_plan::Settings::default();
-        plan(config, &self.scenario, &world, &settings, detail)
+        plan(config, &self.scenario, &world, detail)
             .map(Some)
             .map_err(broken)
     }
 
     /// The files jobs see, relative to the project root.
-    pub fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
+    pub(crate) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
         let caches = self.caches();
         let world = GitWorld::new(&self.checkout, self.subject, &caches);
         match world.tree(&Place::Here).map_err(broken)? {
@@ -100,7 +99,7 @@ impl Project {
 
     /// Under which name the store keeps what belongs to this project: its path where it has a remote, else its directory, so that
     /// two projects of one name do not share caches.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         match self.checkout.remote {
             Some(_) => format!(
                 "{}/{}",

@@ -8,7 +8,7 @@ use crate::cli::ScenarioArgs;
 use crate::exit::Failure;
 
 /// Changes the scenario as the arguments say.
-pub fn apply(
+pub(crate) fn apply(
     scenario: &mut Scenario,
     checkout: &Checkout,
     args: &ScenarioArgs,

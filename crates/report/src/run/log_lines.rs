@@ -5,6 +5,15 @@ use crate::Style;
 /// Lines longer than this are cut in two, so that a job without line breaks cannot use up memory.
 const LONGEST: usize = 16 * 1024;
 
+/// Something a stretch of log shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shown<'a> {
+    /// A section begins.
+    Section(&'a str),
+    /// A line.
+    Line(&'a str),
+}
+
 /// Cuts a stream of log bytes into lines to show: no section markers, no cursor movements, colours only where wanted.
 ///
 /// A carriage return begins the line anew, as a terminal would show it.
@@ -24,7 +33,7 @@ impl LogLines {
     }
 
     /// Takes bytes and hands every line they complete to `show`.
-    pub fn push(&mut self, bytes: &[u8], mut show: impl FnMut(&str)) {
+    pub fn push(&mut self, bytes: &[u8], mut show: impl FnMut(Shown<'_>)) {
         let mut rest = bytes;
         while let Some(at) = rest.iter().position(|byte| *byte == b'\n') {
             self.pending.extend_from_slice(&rest[..at]);
@@ -38,21 +47,36 @@ impl LogLines {
     }
 
     /// Shows what no line break has ended.
-    pub fn finish(&mut self, mut show: impl FnMut(&str)) {
+    pub fn finish(&mut self, mut show: impl FnMut(Shown<'_>)) {
         if !self.pending.is_empty() {
             self.show_pending(&mut show);
         }
     }
 
-    fn show_pending(&mut self, show: &mut impl FnMut(&str)) {
+    fn show_pending(&mut self, show: &mut impl FnMut(Shown<'_>)) {
         let raw = std::mem::take(&mut self.pending);
         let text = String::from_utf8_lossy(&raw);
+        for name in sections(&text) {
+            show(Shown::Section(name));
+        }
         if let Some(line) = visible(&text, self.style) {
-            show(&line);
+            show(Shown::Line(&line));
         }
         self.pending = raw;
         self.pending.clear();
     }
+}
+
+/// Names of the sections that begin in a line.
+fn sections(line: &str) -> impl Iterator<Item = &str> {
+    line.split("section_start:").skip(1).filter_map(|rest| {
+        let (seconds, rest) = rest.split_once(':')?;
+        let name = rest.split(['\r', '[']).next()?;
+        seconds
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then_some(name)
+    })
 }
 
 /// What a terminal shows of a line; `None` for a line that held nothing but section markers.
@@ -124,13 +148,20 @@ fn without_escapes(text: &str, style: Style) -> String {
 mod tests {
     use super::*;
 
+    fn line(what: Shown<'_>) -> Option<String> {
+        match what {
+            Shown::Line(line) => Some(line.to_owned()),
+            Shown::Section(_) => None,
+        }
+    }
+
     fn lines(style: Style, chunks: &[&str]) -> Vec<String> {
         let mut lines = LogLines::new(style);
         let mut shown = Vec::new();
         for chunk in chunks {
-            lines.push(chunk.as_bytes(), |line| shown.push(line.to_owned()));
+            lines.push(chunk.as_bytes(), |what| shown.extend(line(what)));
         }
-        lines.finish(|line| shown.push(line.to_owned()));
+        lines.finish(|what| shown.extend(line(what)));
         shown
     }
 
@@ -139,6 +170,19 @@ mod tests {
         let log = "section_start:1700000000:step_script\r\u{1b}[0K\u{1b}[0K\u{1b}[36;1mExecuting\u{1b}[0;m\n\
                    \u{1b}[32;1m$ echo\u{1b}[0;m\n\nsection_end:1700000001:step_script\r\u{1b}[0K\n";
         assert_eq!(lines(Style::Plain, &[log]), ["Executing", "$ echo", ""]);
+    }
+
+    #[test]
+    fn the_beginning_of_a_section_is_told() {
+        let mut names = Vec::new();
+        let log =
+            "section_end:1:a\r\u{1b}[0Ksection_start:2:step_script[collapsed=true]\r\u{1b}[0Kx\n";
+        LogLines::new(Style::Plain).push(log.as_bytes(), |what| {
+            if let Shown::Section(name) = what {
+                names.push(name.to_owned());
+            }
+        });
+        assert_eq!(names, ["step_script"]);
     }
 
     #[test]

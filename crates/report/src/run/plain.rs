@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anstyle::{AnsiColor, Style as Paint};
 use tidegate_pipeline::{CacheOutcome, Event, EventKind, JobIdx, Pipeline, Reason, Status};
 
-use super::log_lines::LogLines;
+use super::log_lines::{LogLines, Shown};
 use super::progress::Progress;
 use super::summary::{elapsed, word};
 use crate::Style;
@@ -99,18 +99,22 @@ impl PlainRun {
             .take()
             .unwrap_or_else(|| LogLines::new(style));
         let mut text = String::new();
-        lines.push(bytes, |line| self.log_line(job, line, &mut text));
+        lines.push(bytes, |what| self.log_line(job, what, &mut text));
         self.logs[job.at()] = Some(lines);
         text
     }
 
     fn finish_log(&mut self, job: JobIdx, text: &mut String) {
         if let Some(mut lines) = self.logs[job.at()].take() {
-            lines.finish(|line| self.log_line(job, line, text));
+            lines.finish(|what| self.log_line(job, what, text));
         }
     }
 
-    fn log_line(&mut self, job: JobIdx, line: &str, text: &mut String) {
+    fn log_line(&mut self, job: JobIdx, what: Shown<'_>, text: &mut String) {
+        let line = match what {
+            Shown::Section(name) => return self.progress.section(job, name),
+            Shown::Line(line) => line,
+        };
         let bare = anstyle_free(line);
         self.progress.line(job, &bare);
         if !self.quiet {

@@ -147,9 +147,23 @@ impl Progress {
         }
     }
 
+    /// Takes the beginning of a section of a job's log in.
+    pub fn section(&mut self, job: JobIdx, name: &str) {
+        let progress = &mut self.jobs[job.at()];
+        if name.starts_with("step_") {
+            // What was said before the scripts is of no use to who wants to know why they failed.
+            progress.lines.clear();
+        }
+        progress.section = Some(name.into());
+    }
+
     /// Takes a visible line of a job's log in.
     pub fn line(&mut self, job: JobIdx, line: &str) {
         let progress = &mut self.jobs[job.at()];
+        let cleaning = progress.section.as_deref() == Some("cleanup_file_variables");
+        if cleaning && !line.starts_with("ERROR") {
+            return;
+        }
         if let Some(command) = line.strip_prefix("$ ") {
             progress.command = Some(command.to_owned());
         }

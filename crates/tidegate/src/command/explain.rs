@@ -13,7 +13,7 @@ use crate::project::Project;
 use crate::terminal::{print, style};
 
 /// Prints the decision about each job asked for.
-pub fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
     let project = Project::open(global, &args.scenario)?;
     let loaded = project.load()?;
     require_valid(global, &loaded)?;
@@ -35,9 +35,10 @@ pub fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
         }
     };
     let plan = project.plan(&loaded, &detail)?.ok_or_else(Failure::shown)?;
+    let names: Vec<&str> = args.jobs.iter().map(String::as_str).collect();
     let text = explain(
         &plan,
-        &args.jobs,
+        &names,
         &loaded.sources,
         style(global.color, &stdout()),
     );

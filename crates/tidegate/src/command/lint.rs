@@ -11,7 +11,7 @@ use crate::project::Project;
 use crate::terminal::{print, style};
 
 /// Prints all diagnostics and one line that counts them.
-pub fn run(global: &Global, args: &LintArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(global: &Global, args: &LintArgs) -> Result<Exit, Failure> {
     let project = Project::open(global, &args.scenario)?;
     let loaded = project.load()?;
     let style = style(global.color, &stdout());

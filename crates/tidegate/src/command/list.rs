@@ -12,7 +12,7 @@ use crate::project::Project;
 use crate::terminal::{print, style};
 
 /// Prints the jobs by stage.
-pub fn run(global: &Global, args: &ListArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(global: &Global, args: &ListArgs) -> Result<Exit, Failure> {
     let project = Project::open(global, &args.scenario)?;
     let loaded = project.load()?;
     require_valid(global, &loaded)?;

@@ -35,7 +35,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Plans and runs the pipeline.
-pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     let project = Project::open(global, &args.scenario)?;
     let loaded = project.load()?;
     require_valid(global, &loaded)?;
@@ -45,7 +45,7 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     require_planned(global, &loaded, &plan)?;
     let pipeline = chosen(pipeline_of(&plan)?, &args.jobs, &plan)?;
     if let Some(config) = &loaded.config {
-        let problems = unsupported::problems(config, &pipeline);
+        let problems = unsupported::problems(config, &pipeline, args.executor);
         if !problems.is_empty() {
             show(global, &loaded, &problems);
             return Err(Failure::unusable(

@@ -21,7 +21,23 @@ fn a_green_pipeline_ends_with_zero() {
 fn a_failing_job_fails_the_pipeline_and_says_how() {
     let repo = repository("bad:\n  script:\n    - echo before\n    - exit 42\n");
     let ended = repo.run(&["run", "--quiet"]);
-    insta::assert_snapshot!(steady(&ended), @"");
+    insta::assert_snapshot!(steady(&ended), @r#"
+    exit code: 1
+    ----- stdout
+    bad | failed in [TIME]
+    ----- stderr
+
+    failed: bad, exit code 42
+      last command: exit 42
+      | Executing "step_script" stage of the job script
+      | $ echo before
+      | before
+      | $ exit 42
+      | ERROR: Job failed: exit status 42
+      hint: `tidegate run bad` runs it again
+
+    pipeline failed in [TIME]: 1 failed
+    "#);
 }
 
 #[test]
@@ -223,5 +239,36 @@ fn values_given_on_the_command_line_win() {
 fn what_cannot_be_carried_out_yet_is_named_with_its_line() {
     let repo = repository("child:\n  trigger:\n    include: child.yml\nother: {script: [echo]}\n");
     let ended = repo.run(&["run"]);
-    insta::assert_snapshot!(steady(&ended), @"");
+    insta::assert_snapshot!(steady(&ended), @"
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error[not-built-yet]: `trigger` of the job `child` cannot be carried out yet: pipelines triggered by a pipeline are not run
+     --> .gitlab-ci.yml:3:5
+      |
+    3 |     include: child.yml
+      |     ^^^^^^^^^^^^^^^^^^
+
+    error: the run needs what Tidegate cannot do yet
+    ");
+}
+
+#[test]
+fn a_job_with_an_image_runs_in_the_shell_when_asked_to() {
+    let repo = repository("job:\n  image: alpine\n  script: [echo ran]\n");
+    let ended = repo.run(&["run"]);
+    assert_eq!(ended.code, Some(2), "{}", ended.shown());
+    assert!(
+        ended.stderr.contains("`--executor shell`"),
+        "{}",
+        ended.stderr
+    );
+    assert!(
+        ended.stderr.contains(".gitlab-ci.yml:2:"),
+        "{}",
+        ended.stderr
+    );
+    let ended = repo.run(&["run", "--executor", "shell"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.shown());
+    assert!(ended.stdout.contains("job | ran"), "{}", ended.stdout);
 }
