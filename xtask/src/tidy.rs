@@ -13,6 +13,7 @@ const LAYERS: [&str; 17] = [
     "scenario",
     "pipeline",
     "config",
+    "lint",
     "plan",
     "schedule",
     "store",
