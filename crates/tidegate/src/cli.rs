@@ -43,6 +43,48 @@ pub(crate) struct Global {
     /// When to use colours
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
     pub color: Color,
+    /// Whose language is read: with GitLab's, our own keywords are errors as they are there
+    #[arg(long, value_name = "DIALECT", global = true, env = "TIDEGATE_DIALECT")]
+    pub dialect: Option<DialectName>,
+    /// Which keywords exist: those of the Community or of the Enterprise Edition
+    #[arg(long, value_name = "EDITION", global = true, env = "TIDEGATE_EDITION")]
+    pub edition: Option<EditionName>,
+    /// Version of GitLab to follow where versions differ, such as 18.11
+    #[arg(
+        long,
+        value_name = "VERSION",
+        global = true,
+        env = "TIDEGATE_GITLAB_VERSION"
+    )]
+    pub gitlab_version: Option<String>,
+}
+
+/// Whose language is read.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DialectName {
+    /// GitLab's and nothing else
+    Gitlab,
+    /// GitLab's with our own keywords
+    Tidegate,
+}
+
+/// Which keywords exist.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EditionName {
+    /// Community Edition
+    Ce,
+    /// Enterprise Edition
+    Ee,
+}
+
+/// The form of a result.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// For programs
+    Json,
 }
 
 /// When to use colours.
@@ -74,6 +116,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Show everything that is wrong with the configuration
     Lint(LintArgs),
+    /// Draw the jobs of the pipeline and what they need
+    Graph(GraphArgs),
 }
 
 /// Which event the pipeline is planned for.
@@ -163,6 +207,9 @@ pub(crate) struct ListArgs {
     /// Also show jobs that are not in the pipeline, and why
     #[arg(short, long)]
     pub all: bool,
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
 }
@@ -176,6 +223,9 @@ pub(crate) struct ExplainArgs {
     /// Explain every job
     #[arg(long, conflicts_with = "jobs")]
     pub all: bool,
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
 }
@@ -183,6 +233,50 @@ pub(crate) struct ExplainArgs {
 /// Arguments of `lint`.
 #[derive(Args, Debug)]
 pub(crate) struct LintArgs {
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: LintFormat,
+    /// Switch a finding of ours off everywhere
+    #[arg(long = "disable", value_name = "CODE")]
+    pub disabled: Vec<String>,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+}
+
+/// The form of what `lint` finds.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LintFormat {
+    /// For people, with the lines involved
+    Human,
+    /// The shape of GitLab's CI Lint API
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+    /// GitLab's code quality report
+    Codeclimate,
+    /// Commands that GitHub shows in pull requests
+    Github,
+}
+
+/// Arguments of `graph`.
+#[derive(Args, Debug)]
+pub(crate) struct GraphArgs {
+    /// The form of the graph
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: GraphFormat,
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+}
+
+/// The form of a graph.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GraphFormat {
+    /// For the terminal
+    Text,
+    /// A picture for browsers
+    Svg,
+    /// Mermaid, for Markdown
+    Mermaid,
+    /// Graphviz
+    Dot,
 }

@@ -1,6 +1,7 @@
 //! What each subcommand does.
 
 pub(crate) mod explain;
+pub(crate) mod graph;
 pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod run;

@@ -34,6 +34,7 @@ pub fn main() -> ExitCode {
         Command::List(args) => command::list::run(&cli.global, args),
         Command::Explain(args) => command::explain::run(&cli.global, args),
         Command::Lint(args) => command::lint::run(&cli.global, args),
+        Command::Graph(args) => command::graph::run(&cli.global, args),
     };
     done.unwrap_or_else(|failure| tell(&failure)).into()
 }

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use tidegate_config::{Loaded, RootFile, Settings, load};
+use tidegate_config::{Dialect, Edition, Loaded, RootFile, Settings, load};
 use tidegate_plan::{Detail, Plan, plan};
 use tidegate_scenario::{CacheState, Fact, Place, Scenario, World, WorldError};
 use tidegate_store::Store;
 use tidegate_world::{CacheProbe, Checkout, CheckoutError, GitWorld, Subject, local_scenario};
 
-use crate::cli::{Global, ScenarioArgs};
+use crate::cli::{DialectName, EditionName, Global, ScenarioArgs};
 use crate::exit::Failure;
 use crate::scenario_args;
 use crate::statement::Statement;
@@ -54,13 +54,14 @@ impl Project {
             bytes: bytes.into(),
         };
         let data_dir = data_dir(global.data_dir.as_deref())?;
+        let settings = settings(global)?;
         Ok(Project {
             checkout,
             scenario,
             subject,
             data_dir,
             root,
-            settings: Settings::default(),
+            settings,
         })
     }
 
@@ -117,6 +118,32 @@ impl Project {
             key: self.key(),
         }
     }
+}
+
+/// How the configuration is read.
+fn settings(global: &Global) -> Result<Settings, Failure> {
+    let mut settings = Settings::default();
+    match global.dialect {
+        Some(DialectName::Gitlab) => settings.dialect = Dialect::Gitlab,
+        Some(DialectName::Tidegate) => settings.dialect = Dialect::Tidegate,
+        None => {}
+    }
+    match global.edition {
+        Some(EditionName::Ce) => settings.edition = Edition::Community,
+        Some(EditionName::Ee) => settings.edition = Edition::Enterprise,
+        None => {}
+    }
+    if let Some(text) = &global.gitlab_version {
+        let parts = text.split_once('.').and_then(|(major, minor)| {
+            Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
+        });
+        settings.gitlab_version = parts.ok_or_else(|| {
+            Failure::unusable(format!(
+                "--gitlab-version {text}: expected a version such as 18.11"
+            ))
+        })?;
+    }
+    Ok(settings)
 }
 
 /// Answers from the store whether a cache exists. The store is only opened when asked.
