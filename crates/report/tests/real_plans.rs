@@ -223,7 +223,7 @@ fn every_job_is_explained() {
                 ✗ tags  .gitlab-ci.yml:32:10
 
       what would have to differ
-        only would have to hold: refs
+        only would have to hold: refs tags
 
     ✓ publish is in the pipeline, stage deploy  .gitlab-ci.yml:33:1
       because rule 1: if $TOKEN
@@ -280,7 +280,7 @@ fn a_tag_is_explained() {
                 ✓ tags  .gitlab-ci.yml:2:25
 
       what would have to differ
-        except would have to fail: refs
+        except would have to fail: refs tags
     ");
 }
 
@@ -317,4 +317,20 @@ fn no_view_shows_a_masked_value() {
     for view in views {
         assert!(!view.contains("hunter2"), "{view}");
     }
+}
+
+#[test]
+fn a_failed_plan_shows_no_masked_value_either() {
+    let text = "a:\n  script: x\n  needs: [{job: b}]\n  cache: {key: k-$TOKEN, paths: [x]}\n  \
+                rules: [{exists: [$TOKEN/*]}, {when: always}]\nb: {script: x, rules: [{if: $NOPE}]}\n";
+    let (plan, sources) = planned(text, &scenario());
+    assert!(plan.pipeline().is_none());
+    let text = explain(&plan, &[], &sources, Style::Plain);
+    assert!(!text.contains("hunter2"), "{text}");
+    assert!(text.contains("k-[MASKED]"), "{text}");
+    assert!(
+        text.starts_with("no pipeline: 'a' job needs 'b' job"),
+        "{text}"
+    );
+    assert!(!explain_json(&plan, &[], &sources).contains("hunter2"));
 }

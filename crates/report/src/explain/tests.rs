@@ -393,7 +393,7 @@ fn policies_show_each_pattern() {
                 ✗ main
 
       what would have to differ
-        only would have to hold: refs
+        only would have to hold: refs main
     ");
 }
 
