@@ -334,3 +334,28 @@ fn a_failed_plan_shows_no_masked_value_either() {
     );
     assert!(!explain_json(&plan, &[], &sources).contains("hunter2"));
 }
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let (plan, sources) = planned(CONFIG, &scenario());
+    let graph = Graph::of_plan(&plan).expect("there is a pipeline");
+    let views = |style: Style| {
+        [
+            list(&plan, style, true),
+            explain(&plan, &[], &sources, style),
+            graph_text(&graph, style),
+        ]
+    };
+    for (plain, coloured) in views(Style::Plain).iter().zip(views(Style::Coloured)) {
+        assert!(coloured.contains("\u{1b}["));
+        assert_eq!(&without_escapes(&coloured), plain);
+    }
+}
+
+fn without_escapes(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        text + part.split_once('m').map_or("", |(_, rest)| rest)
+    })
+}
