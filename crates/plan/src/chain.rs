@@ -284,7 +284,7 @@ fn cast(mut seeds: Vec<Seed<'_>>, shared: &Shared<'_>) -> Cast {
     }
     // GitLab collects stage by stage.
     errors.sort_by_key(|(stage, _)| *stage);
-    let quirks = quirks::of(&seeds, &all, shared);
+    let quirks = quirks::of(&seeds, &all, &roster, shared);
     for ((seed, resolved), quirks) in seeds.iter_mut().zip(&mut all).zip(quirks) {
         let Some(trace) = seed.trace.as_deref_mut() else {
             continue;

@@ -19,8 +19,11 @@ pub(crate) struct FileSet {
     /// All files.
     pub(crate) files: Fact<PathList>,
     root: OnceCell<PathList>,
-    matches: RefCell<FxHashMap<(bool, Arc<str>), Option<Arc<str>>>>,
+    matches: RefCell<FxHashMap<(bool, Arc<str>), Found>>,
 }
+
+/// A file that satisfies a pattern, where there is one.
+type Found = Option<Arc<str>>;
 
 impl FileSets {
     pub(crate) fn of(&self, place: &Place, world: &dyn World) -> Result<Rc<FileSet>, WorldError> {

@@ -19,6 +19,7 @@ mod environment;
 mod exists;
 mod file_set;
 mod layers;
+mod lowering;
 mod nearest;
 mod needs;
 mod plan;
@@ -39,6 +40,7 @@ pub use cache_key::{FinalCacheKey, UnusableCacheKey, cache_suffix, final_cache_k
 pub use chain::{plan, plan_with, stopped_before_loading};
 pub use decision::{Basis, Decision, LeftOut, Origin, OriginKind, Origins, Verdict};
 pub use detail::Detail;
+pub use lowering::{NotLowerable, lowered};
 pub use plan::{AutoCancelDecision, NameDerivation, Outcome, Plan, SkipReason, WorkflowDecision};
 pub use quirk::Quirk;
 pub use settings::{Limits, ProtectedCaches, Settings};

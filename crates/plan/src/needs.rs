@@ -42,7 +42,7 @@ impl<'a> Roster<'a> {
         self.indices.get(at).copied().flatten()
     }
 
-    fn position(&self, job: JobIdx) -> Option<usize> {
+    pub(crate) fn position(&self, job: JobIdx) -> Option<usize> {
         self.positions.get(job.at()).copied()
     }
 

@@ -27,6 +27,7 @@ pub(crate) fn stage_job(name: &str, stage: u32) -> Job {
         allow_failure: AllowFailure::default(),
         needs: None,
         dependencies: None,
+        cross_needs: Vec::new(),
         presence: Presence::Included,
         retry: Retry::default(),
         interruptible: None,
