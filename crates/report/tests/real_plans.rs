@@ -242,6 +242,11 @@ fn every_job_is_explained() {
         when           manual                            the rule that matched, .gitlab-ci.yml:41:13
         allow_failure  false                             GitLab's default
         needs          1 of unit: [linux] | unit: [mac]  the job, .gitlab-ci.yml:37:5
+
+      good to know
+        ! `when: manual` in a rule blocks the pipeline until the job is played; at job level it would
+          not. `allow_failure: true` in the rule makes it optional
+          https://docs.gitlab.com/ci/yaml/#when
     "#);
 }
 
@@ -267,6 +272,10 @@ fn a_tag_is_explained() {
         allow_failure  false                         GitLab's default
         needs          waits for all earlier stages  GitLab's default
 
+      good to know
+        ! `changes` is true because a tag has no base, so what changed cannot be known
+          https://docs.gitlab.com/ci/yaml/#ruleschanges
+
     ✗ b is left out, stage test  .gitlab-ci.yml:2:1
       because except holds: tags
 
@@ -278,6 +287,11 @@ fn a_tag_is_explained() {
         ✗ except holds, so the job stays out  .gitlab-ci.yml:2:24
             ✓ refs
                 ✓ tags  .gitlab-ci.yml:2:25
+
+      good to know
+        ! `only` without `refs` keeps the default `refs: [branches, tags]` beside what is written, and
+          all of it must hold
+          https://docs.gitlab.com/ci/yaml/deprecated_keywords/
 
       what would have to differ
         except would have to fail: refs tags

@@ -137,9 +137,9 @@ fn told(quirk: &Quirk, base: Option<&str>) -> (&'static str, String, &'static st
             ),
             RULES_NEEDS,
         ),
-        Quirk::EmptyRuleNeeds => (
-            "empty_rule_needs",
-            "`needs: []` in a rule has no effect: the job still waits for what its own `needs` or its stage say".to_owned(),
+        Quirk::EmptyRuleNeedsKeepStage => (
+            "empty_rule_needs_keep_stage",
+            "`needs: []` in a rule has no effect: the job keeps its own `needs`, or waits for the stages before it".to_owned(),
             RULES_NEEDS,
         ),
         Quirk::CacheKeyHoldsPosition { index } => (
