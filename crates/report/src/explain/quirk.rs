@@ -218,9 +218,7 @@ mod tests {
             Quirk::ExistsNamesDirectory {
                 pattern: name.clone(),
             },
-            Quirk::RuntimeOnlyVariable {
-                variable: name.clone(),
-            },
+            Quirk::RuntimeOnlyVariable { variable: name },
         ];
         let mut codes = BTreeSet::new();
         for quirk in &all {
