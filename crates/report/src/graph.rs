@@ -21,7 +21,8 @@ pub use terminal::graph_text;
 
 /// What is drawn: jobs in stages and the needs between them.
 ///
-/// Invariant: stages without jobs are dropped; every index inside is in range; nodes stand in definition order.
+/// Invariant: stages without jobs are dropped; every index inside is in range; nodes stand in definition order, edges in that of the
+/// jobs that need.
 #[derive(Clone, Debug)]
 pub struct Graph {
     stages: Vec<Arc<str>>,
@@ -87,7 +88,8 @@ impl Graph {
             };
             let optional = trace.needs.iter().filter(|need| need.optional);
             let names: BTreeSet<&str> = optional.map(|need| &*need.name).collect();
-            for edge in graph.edges.iter_mut().filter(|edge| edge.to == at.at()) {
+            let incoming = graph.incoming_range(at.at());
+            for edge in &mut graph.edges[incoming] {
                 let from = graph.nodes.get(edge.from).map_or("", |node| &*node.name);
                 if edge.kind == EdgeKind::Need && names.contains(from) {
                     edge.kind = EdgeKind::Optional;
@@ -134,6 +136,17 @@ impl Graph {
             nodes: pipeline.jobs.iter().map(node).collect(),
             edges: edges(pipeline),
         }
+    }
+
+    /// What a job needs, in written order.
+    fn incoming(&self, at: usize) -> &[Edge] {
+        &self.edges[self.incoming_range(at)]
+    }
+
+    fn incoming_range(&self, at: usize) -> std::ops::Range<usize> {
+        let first = self.edges.partition_point(|edge| edge.to < at);
+        let count = self.edges[first..].partition_point(|edge| edge.to == at);
+        first..first + count
     }
 
     /// Nodes of a stage with their indices, in definition order.

@@ -5,6 +5,27 @@
 //! * [`run`]: a run, live and when it is over.
 //!
 //! The formats for programs are described in `docs/json.md`.
+//!
+//! ```
+//! use tidegate_config::{RootFile, Settings, load};
+//! use tidegate_plan::{Detail, plan};
+//! use tidegate_report::{Style, explain, list};
+//! use tidegate_scenario::{FixtureWorld, Scenario};
+//!
+//! let (scenario, world) = (Scenario::push("main"), FixtureWorld::default());
+//! let root = RootFile {
+//!     name: ".gitlab-ci.yml".to_owned(),
+//!     bytes: b"build: {script: make, rules: [{if: $CI_COMMIT_BRANCH}]}\n"[..].into(),
+//! };
+//! let loaded = load(&root, &scenario, &world, &Settings::default())?;
+//! let config = loaded.config.unwrap_or_default();
+//! // Reasons are whole sentences where decisions have traces.
+//! let plan = plan(&config, &scenario, &world, &Detail::All)?;
+//! assert!(list(&plan, Style::Plain, false).contains("rule 1: if $CI_COMMIT_BRANCH"));
+//! let text = explain(&plan, &["build"], &loaded.sources, Style::Plain);
+//! assert!(text.contains("$CI_COMMIT_BRANCH is \"main\""));
+//! # Ok::<(), tidegate_scenario::WorldError>(())
+//! ```
 
 mod because;
 mod diagnostic;

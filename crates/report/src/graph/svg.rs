@@ -252,7 +252,7 @@ fn job(at: usize, node: &Node, graph: &Graph, layout: &Layout, svg: &mut String)
         );
     }
     match node.waits {
-        Waits::Needs if graph.edges.iter().any(|edge| edge.to == at) => {
+        Waits::Needs if !graph.incoming(at).is_empty() => {
             let _ = write!(
                 svg,
                 "<path class=\"head\" d=\"M{:.1} {:.1}l-7 -4v8z\"/>",

@@ -66,8 +66,7 @@ fn needs(at: usize, node: &Node, graph: &Graph, look: Look) -> String {
     };
     let mut told: Vec<String> = Vec::new();
     let mut any: Option<(usize, u32, Vec<String>)> = None;
-    let own = graph.edges.iter().filter(|edge| edge.to == at);
-    for edge in own {
+    for edge in graph.incoming(at) {
         let satisfied = graph
             .nodes
             .get(edge.from)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tidegate_pipeline::{CacheOutcome, JobIdx, Status};
 
+use super::junit::is_satisfied;
 use super::progress::{JobProgress, Progress};
 use super::summary::{elapsed, summary, word};
 use super::timestamp::timestamp;
@@ -100,7 +101,10 @@ fn row(progress: &Progress, at: JobIdx, job: &JobProgress, page: &mut String) {
     let class = class_of(job.status, job.allow_failure);
     let name = escaped(&progress.pipeline().job(at).name);
     let took = job.duration.map_or_else(String::new, elapsed);
-    let mut said = word(job).to_owned();
+    let mut said = match (job.status, is_satisfied(progress, at)) {
+        (Status::Success, true) => "already done".to_owned(),
+        _ => word(job).to_owned(),
+    };
     if job.attempt.0 > 1 {
         let _ = write!(said, ", try {}", job.attempt);
     }

@@ -70,7 +70,8 @@ fn verdict(job: &JobProgress) -> Verdict {
     }
 }
 
-fn is_satisfied(progress: &Progress, at: JobIdx) -> bool {
+/// Whether the job counts as a success without having run.
+pub(super) fn is_satisfied(progress: &Progress, at: JobIdx) -> bool {
     let satisfied = progress.pipeline().job(at).presence == Presence::Satisfied;
     let job = progress.job(at);
     (satisfied && job.duration.is_none()) || matches!(job.reason, Reason::CacheHit { .. })

@@ -115,6 +115,7 @@ fn the_page_tells_every_job_and_failure_and_escapes_what_users_wrote() {
         "<code>make &lt;all&gt;</code>",
         "boom \u{fffd} &amp; &lt;bust&gt;",
         "exit code 3",
+        "<td>already done</td>",
         "began 2023-11-14T22:13:20Z",
         "class=\"tidegate-graph\"",
     ] {
