@@ -1,7 +1,7 @@
 //! L110: the value of a variable whose text YAML changes because it looks like a number or a boolean.
 //!
 //! Why it bites: variables are texts, but YAML types them first: `VERSION: 1.10` is `1.1`, `DEBUG: yes` is `true`, and the
-//! matrix value `3.10` makes a job `test: [3.1]`.
+//! matrix value `1_000` makes a job `test: [1000]`.
 //!
 //! How to mend it: quotes.
 
@@ -89,10 +89,10 @@ mod tests {
 
     #[test]
     fn changed_texts_are_found() {
-        let text = "{variables: {A: 1.10, B: yes, C: 1_000, D: 1, E: true, F: '1.10', G: {value: 1.0e3}}, j: {script: x}}";
-        check("L110", text, &["1.10", "yes", "1_000", "1.0e3"]);
-        let matrix = "j: {script: x, parallel: {matrix: [{V: [3.9, 3.10]}]}}";
-        check("L110", matrix, &["3.10"]);
-        check_mended("L110", matrix, &matrix.replace("3.10", "'3.10'"));
+        let text = "{variables: {A: 1.10, B: yes, C: 1_000, D: 1, E: true, F: '1.10', G: {value: 1.0e+3}}, j: {script: x}}";
+        check("L110", text, &["1.10", "yes", "1_000", "1.0e+3"]);
+        let matrix = "j: {script: x, parallel: {matrix: [{V: [2, 1_000]}]}}";
+        check("L110", matrix, &["1_000"]);
+        check_mended("L110", matrix, &matrix.replace("1_000", "'1_000'"));
     }
 }
