@@ -68,7 +68,6 @@ fn the_page_lists_exactly_the_keys_there_are() {
     for (heading, key) in sections {
         let text = format!("{} = 1", key.replace('%', "nothing_of_the_kind"));
         let keys = keys_of_type(&text);
-        // One that has a single key is told in another form of words.
         assert_eq!(keys_of_page(heading), keys, "{heading}");
         let used = keys.iter().filter(|key| !is_used(heading, key));
         assert_eq!(
