@@ -70,27 +70,38 @@ pub(crate) fn scheme_and_host(url: &str) -> Option<(&str, &str)> {
 
 /// A pattern for the repositories beside `origin`, the remote of the project `path`: `git@h:a/b.git` gives `git@h:*.git`.
 ///
-/// `None` where the remote is not on a server, or its URL does not end in the project's path.
+/// Where the URL does not end in the project's path, all of it behind the host is taken for one. `None` where the remote is not on
+/// a server.
 pub fn origin_pattern(origin: &str, path: &str) -> Option<String> {
-    let is_remote = match origin.split_once("://") {
-        Some((scheme, _)) => ["https", "http", "ssh", "git"].contains(&scheme),
-        None => scp(origin).is_some(),
-    };
-    if !is_remote || path.is_empty() {
-        return None;
-    }
     // A user name belongs to ssh; over HTTP it may be a token's.
     let origin = match origin.starts_with("http") {
         true => without_credentials(origin),
         false if has_password(origin) => return None,
         false => origin.to_owned(),
     };
+    let root = match origin.split_once("://") {
+        Some((scheme, rest)) if ["https", "http", "ssh", "git"].contains(&scheme) => {
+            scheme.len() + 3 + rest.find('/')? + 1
+        }
+        Some(_) => return None,
+        None => {
+            scp(&origin)?;
+            origin.find(':')? + 1
+        }
+    };
     let trimmed = origin.trim_end_matches('/');
     let bare = trimmed.strip_suffix(".git").unwrap_or(trimmed);
-    let at = bare.len().checked_sub(path.len())?;
-    let (base, tail) = (bare.get(..at)?, bare.get(at..)?);
-    let ends_there = tail.eq_ignore_ascii_case(path) && base.ends_with(['/', ':']);
-    ends_there.then(|| format!("{base}*.git"))
+    let beside = || {
+        let at = bare
+            .len()
+            .checked_sub(path.len())
+            .filter(|at| *at >= root)?;
+        let (base, tail) = (bare.get(..at)?, bare.get(at..)?);
+        let ends_there = tail.eq_ignore_ascii_case(path) && base.ends_with(['/', ':']);
+        ends_there.then_some(base)
+    };
+    let base = beside().or_else(|| bare.get(..root))?;
+    Some(format!("{base}*.git"))
 }
 
 fn authority(url: &str) -> Option<&str> {
@@ -153,8 +164,11 @@ mod tests {
             pattern("ssh://git@h.org:22/a/b.git/").as_deref(),
             Some("ssh://git@h.org:22/*.git")
         );
-        assert_eq!(pattern("https://h.org/other.git"), None);
-        assert_eq!(pattern("https://h.org/xa/b.git"), None);
+        let rooted = pattern("https://h.org/gitlab/a/b.git");
+        assert_eq!(rooted.as_deref(), Some("https://h.org/gitlab/*.git"));
+        for other in ["https://h.org/other.git", "https://h.org/xa/b.git"] {
+            assert_eq!(pattern(other).as_deref(), Some("https://h.org/*.git"));
+        }
         assert_eq!(pattern("file:///srv/a/b.git"), None);
         assert_eq!(pattern("/srv/a/b.git"), None);
     }

@@ -28,6 +28,7 @@ mod mirror;
 mod plain;
 mod transport;
 mod version;
+mod wildcard;
 
 pub use address::origin_pattern;
 pub use checkout::{Checkout, CheckoutError, Head};
@@ -41,3 +42,4 @@ pub use local::local_scenario;
 pub use lock::{Lock, LockError};
 pub use shelf::{NoShelf, Shelf};
 pub use sources::{FetchLimits, Location, ProjectSource, RemotePolicy, Sources, TemplateSource};
+pub use wildcard::wildcard_matches;

@@ -150,6 +150,9 @@ impl Lock {
             });
         }
         let file: LockFile = toml::from_str(text).map_err(malformed)?;
+        if let Some(sha) = file.include.iter().find_map(Row::wrong_sha) {
+            return Err(LockError::Malformed(format!("`{sha}` is no commit")));
+        }
         Ok(Lock {
             pins: file.include.into_iter().map(Row::into_pin).collect(),
         })
@@ -205,6 +208,11 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("sha256:{hex}")
 }
 
+/// Whether a text is a whole commit id, of either length git knows.
+pub(crate) fn is_full_id(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn write_synced(path: &Path, text: &str) -> io::Result<()> {
     let mut file = fs::File::create(path)?;
     file.write_all(text.as_bytes())?;
@@ -223,6 +231,11 @@ impl Row {
             version: pin.version.clone(),
             digest: pin.digest.clone(),
         }
+    }
+
+    /// A commit that is none: commits become arguments of git, so nothing else may pass for one.
+    fn wrong_sha(&self) -> Option<&str> {
+        self.sha.as_deref().filter(|sha| !is_full_id(sha))
     }
 
     fn into_pin(self) -> (LockKey, Pin) {
@@ -311,6 +324,8 @@ digest = \"sha256:6f0a1a0b19c70a3d8d3dbcfb5d3ba62bd21d9b3d9ab5f7ba0f3dee2ce26ba4
             Lock::parse(text),
             Err(LockError::Newer { found: 2 })
         ));
+        let text = "version = 1\n[[include]]\nkind = \"project\"\naddress = \"a\"\nsha = \"--x\"";
+        assert!(matches!(Lock::parse(text), Err(LockError::Malformed(_))));
         assert!(matches!(Lock::parse("a = 1"), Err(LockError::Malformed(_))));
         assert!(matches!(
             Lock::parse("version = 1\nx = 1"),

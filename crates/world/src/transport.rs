@@ -158,13 +158,16 @@ fn refusal(message: &str) -> TransportError {
     ]) {
         return TransportError::NoObject(short());
     }
-    if says(&[
-        "not found",
-        "does not appear to be a git repository",
-        "does not exist",
-        "could not be found",
-        "error: 404",
-    ]) {
+    let is_missing = |line: &str| line.contains("epository") && line.contains("not found");
+    let missing = message.lines().any(is_missing);
+    if missing
+        || says(&[
+            "does not appear to be a git repository",
+            "does not exist",
+            "could not be found",
+            "error: 404",
+        ])
+    {
         return TransportError::NoRepository;
     }
     TransportError::Unknown(Why::Failed(short()))
@@ -296,6 +299,11 @@ mod tests {
         let expected = "unable to access 'https://h/': Could not resolve host: h";
         let expected = TransportError::Unknown(Why::Failed(expected.to_owned()));
         assert_eq!(refusal(text), expected);
+        let text = "sh: ssh: command not found\nfatal: Could not read from remote repository.";
+        assert!(matches!(
+            refusal(text),
+            TransportError::Unknown(Why::Failed(_))
+        ));
         let text = "fatal: remote error: upload-pack: not our ref 1111";
         assert!(matches!(refusal(text), TransportError::NoObject(_)));
     }

@@ -7,7 +7,7 @@ use tidegate_scenario::{Answer, Component, PathList, ProjectFacts, Why};
 use super::{Content, Fetcher, Network, Stop, answer};
 use crate::address::{has_password, identity, redacted};
 use crate::directory::{Directory, NO_COMMIT};
-use crate::lock::{LockKey, LockKind, Pin};
+use crate::lock::{LockKey, LockKind, Pin, is_full_id};
 use crate::mirror::{Mirror, Refs};
 use crate::plain::is_inside;
 use crate::sources::Location;
@@ -394,10 +394,6 @@ fn unreachable(error: TransportError) -> Why {
         TransportError::NoObject(text) => Why::Failed(text),
         TransportError::NoRepository => Why::Failed("there is no such repository".to_owned()),
     }
-}
-
-fn is_full_id(name: &str) -> bool {
-    matches!(name.len(), 40 | 64) && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn is_abbreviated_id(name: &str) -> bool {
