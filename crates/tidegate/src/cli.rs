@@ -57,9 +57,20 @@ pub(crate) struct Global {
         env = "TIDEGATE_GITLAB_VERSION"
     )]
     pub gitlab_version: Option<String>,
+    /// Fetch nothing: includes from elsewhere only come from the store
+    #[arg(
+        long,
+        global = true,
+        conflicts_with = "update",
+        env = "TIDEGATE_OFFLINE"
+    )]
+    pub offline: bool,
+    /// Fetch includes from elsewhere anew and pin what they are now
+    #[arg(long, global = true)]
+    pub update: bool,
 }
 
-/// Whose language is read.
+/// Whose language is read
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DialectName {
     /// GitLab's and nothing else
@@ -118,6 +129,8 @@ pub(crate) enum Command {
     Lint(LintArgs),
     /// Draw the jobs of the pipeline and what they need
     Graph(GraphArgs),
+    /// Show the merged configuration
+    Show(ShowArgs),
 }
 
 /// Which event the pipeline is planned for.
@@ -279,4 +292,29 @@ pub(crate) enum GraphFormat {
     Mermaid,
     /// Graphviz
     Dot,
+}
+
+/// Arguments of `show`.
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
+    /// Only this job or top-level key
+    #[arg(value_name = "JOB")]
+    pub job: Option<String>,
+    /// Say for each key where it was written and what it overrides
+    #[arg(long, conflicts_with = "format")]
+    pub origin: bool,
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "yaml")]
+    pub format: ShowFormat,
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+}
+
+/// The form of a configuration.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ShowFormat {
+    /// As GitLab shows it
+    Yaml,
+    /// For programs
+    Json,
 }

@@ -35,6 +35,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => command::explain::run(&cli.global, args),
         Command::Lint(args) => command::lint::run(&cli.global, args),
         Command::Graph(args) => command::graph::run(&cli.global, args),
+        Command::Show(args) => command::show::run(&cli.global, args),
     };
     done.unwrap_or_else(|failure| tell(&failure)).into()
 }

@@ -7,6 +7,8 @@ mod interrupt;
 mod list;
 mod run;
 mod scenario;
+mod settings;
+mod views;
 
 use tidegate_testkit::{Ended, Sandbox};
 
