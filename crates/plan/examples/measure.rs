@@ -32,7 +32,7 @@ fn configuration(jobs: usize) -> String {
             text,
             "service-{job}:\n  stage: {stage}\n  script: make\n{needs}  rules:\n    - if: $CI_COMMIT_BRANCH \
              == \"main\" && $MODE != \"slow\"\n      changes: [services/{job}/**/*, \
-             \"libs/{job}/*.{{rs,toml}}\"]\n    - if: $CI_COMMIT_TAG\n",
+             \"**/lib-{job}/*.rs\"]\n    - if: $CI_COMMIT_TAG\n",
         );
     }
     text

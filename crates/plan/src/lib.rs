@@ -4,6 +4,24 @@
 //! [`Decision`] for every configured job, in or out, and every fact it relied on. It is a pure function; replaying the facts
 //! gives the same plan.
 //!
+//! ```
+//! use tidegate_config::{RootFile, Settings, load};
+//! use tidegate_plan::{Basis, Detail, plan};
+//! use tidegate_scenario::{FixtureWorld, Scenario};
+//!
+//! let world = FixtureWorld::default();
+//! let scenario = Scenario::push("main");
+//! let root = RootFile {
+//!     name: ".gitlab-ci.yml".to_owned(),
+//!     bytes: b"build: {script: make, rules: [{if: $CI_COMMIT_TAG}, {if: $CI_COMMIT_BRANCH}]}\n"[..].into(),
+//! };
+//! let loaded = load(&root, &scenario, &world, &Settings::default())?;
+//! let plan = plan(&loaded.config.unwrap_or_default(), &scenario, &world, &Detail::Compact)?;
+//! assert_eq!(plan.pipeline().map(|pipeline| pipeline.jobs.len()), Some(1));
+//! assert_eq!(plan.decisions[0].basis, Basis::Rules { matched: Some(1) });
+//! # Ok::<(), tidegate_scenario::WorldError>(())
+//! ```
+//!
 //! The rules are GitLab's (18.11, reference `compose.md`) and those of our own keywords (reference `extensions.md`).
 
 mod action;
@@ -22,6 +40,7 @@ mod layers;
 mod lowering;
 mod nearest;
 mod needs;
+mod path_index;
 mod plan;
 mod policy;
 mod quirk;

@@ -64,8 +64,9 @@ impl<'s> GlobalView<'s> {
             .chain(shared.above.layers());
         let mut variables = Variables::default();
         for layer in layers {
-            if layer.iter().any(of_job) {
-                variables.push(layer.iter().filter(|v| !of_job(v)).cloned().collect());
+            if layer.iter().any(of_job) || layer.iter().any(is_late) {
+                let kept = layer.iter().filter(|v| !of_job(v)).cloned();
+                variables.push(kept.map(without_late_value).collect());
             } else {
                 variables.push(layer.clone());
             }
@@ -76,6 +77,16 @@ impl<'s> GlobalView<'s> {
     pub(crate) fn variables(&self) -> &Variables {
         &self.variables
     }
+}
+
+/// The number of a pipeline is known by name from the start and gets its value when jobs are judged.
+fn is_late(variable: &Variable) -> bool {
+    &*variable.key == "CI_PIPELINE_IID"
+}
+
+fn without_late_value(variable: Variable) -> Variable {
+    let value = variable.value.clone().filter(|_| !is_late(&variable));
+    Variable { value, ..variable }
 }
 
 impl View for GlobalView<'_> {
