@@ -159,7 +159,7 @@ fn mutated(inputs: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
                 bytes.splice(at..at, part);
             }
             _ => {
-                let spice: &[u8] = dice.one_of(SPICE);
+                let spice: &[u8] = *dice.one_of::<&[u8]>(SPICE);
                 bytes.splice(at..at, spice.iter().copied());
             }
         }
