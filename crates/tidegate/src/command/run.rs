@@ -10,8 +10,8 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
-use tidegate_pipeline::{CacheSuffix, GitSpec, Pipeline, Presence, ShellKind, Status};
-use tidegate_plan::{Detail, Outcome, Plan};
+use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
+use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
 use tidegate_report::run::summary;
 use tidegate_run::{
     Base, Begun, Control, Interrupt, ProjectFacts, RunSetup, base_tree, begin, run as run_pipeline,
@@ -129,7 +129,6 @@ fn setup(project: &Project, args: &RunArgs, pipeline: Arc<Pipeline>) -> Result<R
     let begun = begin(&store, &key).map_err(|error| failed("begin the run")(&error))?;
     let base = base(project, &store, &key, begun.record.id)?;
     let scenario = &project.scenario;
-    let separate = scenario.project.separate_protected_caches;
     let path = &scenario.project.path;
     let server = &scenario.server;
     Ok(RunSetup {
@@ -154,10 +153,7 @@ fn setup(project: &Project, args: &RunArgs, pipeline: Arc<Pipeline>) -> Result<R
             url: format!("{}://{}/{path}", server.protocol, server.host),
         },
         git: git(project),
-        suffix: CacheSuffix {
-            cleared: scenario.project.cache_counter,
-            protected: separate.then_some(scenario.protected),
-        },
+        suffix: cache_suffix(scenario, ProtectedCaches::default()),
         default_timeout: settings
             .default_timeout
             .map_or(DEFAULT_TIMEOUT, |period| period.0),
