@@ -13,6 +13,7 @@ use tidegate_pipeline::{FailureReason, JobSpec, Status};
 use crate::cancel::Canceller;
 use crate::driver::Driver;
 use crate::environment::Environment;
+use crate::profile::Profile;
 use crate::storage::Storage;
 use crate::supervisor::owner::SupervisorCommand;
 use crate::trace::{TraceOptions, TraceSink};
@@ -77,16 +78,20 @@ pub struct Outcome {
     pub leftovers: u32,
 }
 
-/// Runs jobs with the shell of this machine.
+/// Runs jobs with the shell of this machine; clones share what they learn of its profile.
 #[derive(Clone, Debug)]
 pub struct ShellExecutor {
     supervisor: SupervisorCommand,
+    profile: Profile,
 }
 
 impl ShellExecutor {
     /// An executor whose supervisors are started with this command.
     pub fn new(supervisor: SupervisorCommand) -> Self {
-        Self { supervisor }
+        Self {
+            supervisor,
+            profile: Profile::default(),
+        }
     }
 
     /// An executor whose supervisors are the running binary, called with `word`.
@@ -104,7 +109,12 @@ impl ShellExecutor {
     /// was started.
     pub fn start(&self, run: JobRun) -> io::Result<Running> {
         let canceller = Canceller::new()?;
-        let driver = Driver::new(run, self.supervisor.clone(), canceller.clone())?;
+        let driver = Driver::new(
+            run,
+            self.supervisor.clone(),
+            self.profile.clone(),
+            canceller.clone(),
+        )?;
         let started = Instant::now();
         let thread = std::thread::Builder::new()
             .name("job".to_owned())

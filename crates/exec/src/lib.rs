@@ -29,6 +29,7 @@ mod duration;
 mod environment;
 mod feature;
 mod job;
+mod profile;
 pub mod script;
 mod settings;
 mod storage;
