@@ -209,6 +209,8 @@ fn reading(global: &Global, settings: &Settings) -> Result<tidegate_config::Sett
     match global.edition {
         Some(EditionName::Ce) => reading.edition = Edition::Community,
         Some(EditionName::Ee) => reading.edition = Edition::Enterprise,
+        // Who runs a paid tier would be told of errors that are none; who does not, loses nothing.
+        None if settings.edition.is_none() => reading.edition = Edition::Enterprise,
         None => {}
     }
     if let Some(text) = &global.gitlab_version {
