@@ -28,7 +28,7 @@ pub(crate) fn run(global: &Global, args: &LintArgs) -> Result<Exit, Failure> {
         LintFormat::Human => {
             let style = style(global.color, &stdout());
             format!(
-                "{}{}\n",
+                "{}{}",
                 diagnostics(&all, sources, style),
                 lint_summary(&all, style)
             )
