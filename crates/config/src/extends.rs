@@ -417,4 +417,82 @@ mod tests {
         );
         assert_eq!(overridden.at(&["j".into(), "tags".into()]).len(), 1);
     }
+
+    /// The rule without memory: every base is resolved again wherever it is named.
+    fn naive(root: &Map, name: &str, ancestors: &[&str]) -> Result<Map, String> {
+        let own = root
+            .get(name)
+            .and_then(Node::as_map)
+            .cloned()
+            .unwrap_or_default();
+        let Some(extends) = own.get("extends") else {
+            return Ok(own);
+        };
+        let bases: Vec<&str> = match extends.as_seq() {
+            Some(items) => items.iter().filter_map(Node::as_str).collect(),
+            None => extends.as_str().into_iter().collect(),
+        };
+        let unknown: Vec<_> = bases
+            .iter()
+            .filter(|base| !root.contains(base))
+            .copied()
+            .collect();
+        if !unknown.is_empty() {
+            let list = unknown.join(", ");
+            return Err(format!("{name}: unknown keys in `extends` ({list})"));
+        }
+        if ancestors.len() > MOST_ANCESTORS {
+            return Err(format!("{name}: nesting too deep in `extends`"));
+        }
+        if ancestors.contains(&name) {
+            return Err(format!("{name}: circular dependency detected in `extends`"));
+        }
+        let chain: Vec<&str> = ancestors.iter().copied().chain([name]).collect();
+        let mut result = Map::default();
+        for base in bases {
+            merge::merge_into(&mut result, &naive(root, base, &chain)?, &mut None);
+        }
+        merge::merge_into(&mut result, &own, &mut None);
+        Ok(result)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn remembering_bases_changes_nothing(
+            entries in proptest::collection::vec(
+                (proptest::collection::vec(0_usize..16, 0..3), 0..4),
+                1..16,
+            ),
+        ) {
+            // Mostly downwards, so that deep chains come up and not only circles.
+            let lines: Vec<String> = entries
+                .iter()
+                .enumerate()
+                .map(|(at, (bases, value))| {
+                    let base = |base: &usize| match base {
+                        0 => format!("e{}", at + 1),
+                        _ => format!("e{}", at.saturating_sub(*base)),
+                    };
+                    let bases: Vec<_> = bases.iter().map(base).collect();
+                    let extends = match bases.is_empty() {
+                        true => String::new(),
+                        false => format!("extends: [{}], ", bases.join(", ")),
+                    };
+                    format!("e{at}: {{{extends}v: {{k{value}: {at}}}, w{value}: {at}}}")
+                })
+                .collect();
+            let root = map(&lines.join("\n"));
+            let expected: Result<Vec<String>, String> = root
+                .iter()
+                .filter_map(|(key, _)| key.as_str())
+                .map(|name| naive(&root, name, &[]).map(|entry| text_of(&entry)))
+                .collect();
+            let ours = resolved(root, None).map_err(|problem| problem.message);
+            let ours = ours.map(|root| {
+                let entries = root.iter().filter_map(|(_, node)| node.as_map());
+                entries.map(text_of).collect::<Vec<_>>()
+            });
+            proptest::prop_assert_eq!(ours, expected);
+        }
+    }
 }

@@ -204,8 +204,9 @@ impl<'a> Includer<'a> {
             Ok(declared) => declared,
             Err(problem) => return Ok(Err(problem)),
         };
+        let version = self.settings.gitlab_version;
         let place = header.get("spec").map_or(Span::NONE, |spec| spec.span);
-        let inputs = match input::resolved(&declared, given, place) {
+        let inputs = match input::resolved(&declared, given, place, version) {
             Ok(inputs) => inputs,
             Err(problems) => return Ok(header::joined(problems).map_or(Ok(content), Err)),
         };

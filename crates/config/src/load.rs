@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use tidegate_scenario::{Scenario, World, WorldError};
+use tidegate_scenario::{Fact, Place, Scenario, World, WorldError};
 use tidegate_source::{Diagnostic, Diagnostics, Origin, SourceMap};
-use tidegate_yaml::{Map, Remark, YamlErrorKind};
+use tidegate_yaml::{Key, Map, Node, Remark, YamlErrorKind};
 
 use crate::header::input::Given;
 use crate::include::{Context, IncludeRecord, Includer, Stop};
 use crate::model::Config;
 use crate::overridden::Overridden;
 use crate::parsed::ParsedFiles;
-use crate::settings::Settings;
-use crate::{edge_stages, extends, reference, typed};
+use crate::settings::{Dialect, Settings};
+use crate::{edge_stages, extends, merge, overlay, reference, typed};
 
 /// The file a load starts from.
 #[derive(Clone, Debug)]
@@ -82,6 +82,12 @@ pub fn load_with(
         Err(Stop::World(error)) => return Err(error),
         Err(Stop::Wrong(problem)) => Err(*problem),
     };
+    let overlaid = match &merged {
+        Ok(map) if settings.dialect == Dialect::Tidegate => {
+            with_overlay_file(&mut includer, root, map)?
+        }
+        _ => None,
+    };
     let mut loaded = Loaded {
         sources: includer.sources,
         diagnostics: includer.findings,
@@ -93,14 +99,59 @@ pub fn load_with(
     };
     match merged {
         Ok(map) => {
-            let (config, problems) = typed::build(&map, settings);
+            let (config, problems) = typed::build(overlaid.as_ref().unwrap_or(&map), settings);
             loaded.diagnostics.extend(problems);
-            loaded.config = config;
+            loaded.config = config.filter(|_| !loaded.diagnostics.has_errors());
             loaded.merged = Some(map);
         }
         Err(problem) => loaded.diagnostics.push(problem),
     }
     Ok(loaded)
+}
+
+/// The merged tree with the overlay file beside the root file laid under its hidden key; `None` where there is no such file.
+///
+/// Source: reference `extensions.md` §0. The tree that is shown to people stays without it.
+fn with_overlay_file(
+    includer: &mut Includer<'_>,
+    root: &RootFile,
+    merged: &Map,
+) -> Result<Option<Map>, WorldError> {
+    let folder = root.name.rsplit_once('/').map(|(folder, _)| folder);
+    let path = match folder {
+        Some(folder) => format!("{folder}/{}", overlay::FILE),
+        None => overlay::FILE.to_owned(),
+    };
+    let content = match includer.world.file(&Place::Here, &path)? {
+        Fact::Known(Some(content)) => content,
+        Fact::Known(None) => return Ok(None),
+        Fact::Unknown(why) => {
+            let text = format!("whether there is an overlay {path} is not known: {why}");
+            let finding = Diagnostic::finding("overlay-unknown", text);
+            includer.findings.push(finding);
+            return Ok(None);
+        }
+    };
+    let file = includer
+        .sources
+        .add(&path, &String::from_utf8_lossy(&content), Origin::Given);
+    let limits = &includer.settings.limits.yaml;
+    let loaded = match includer.parsed.parsed(&content, file, limits) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            let message = format!("`{path}`: {error}");
+            includer
+                .findings
+                .push(Diagnostic::error("overlay", message).at(error.span));
+            return Ok(None);
+        }
+    };
+    let mut result = merged.clone();
+    let mut over = Map::default();
+    let node = Node::new(loaded.content.value, loaded.content.span);
+    over.insert(Key::text(overlay::KEY, node.span), node);
+    merge::merge_into(&mut result, &over, &mut None);
+    Ok(Some(result))
 }
 
 /// Steps 1 to 6 of reference `config.md` §2.

@@ -96,7 +96,7 @@ impl<'c> Checker<'c> {
                 NeedSpec::Job {
                     name, if_absent, ..
                 } => {
-                    self.check_named(job, stage, name, "need", *if_absent == IfAbsent::Ignore)?;
+                    self.check_named(job, stage, name, "need", *if_absent != IfAbsent::Fail)?;
                     names.push(name);
                 }
                 NeedSpec::Any {
@@ -254,4 +254,89 @@ fn needed_names(job: &Job) -> Vec<Arc<str>> {
         }
     }
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn the_first_fault_across_jobs_is_told() {
+        check(
+            "stages: [test, .pre, a, .post, b]\na: {script: x, stage: foo}",
+            &[
+                "a job: chosen stage foo does not exist; available stages are .pre, test, a, b, .post",
+            ],
+        );
+        check(
+            "j: {script: x, environment: {name: a, on_stop: zz}}",
+            &["j job: on_stop job zz is not defined"],
+        );
+        check(
+            "a: {script: x, environment: {name: e, on_stop: b}}\nb: {script: x}",
+            &["a job: on_stop job b does not have environment defined"],
+        );
+        check(
+            "a: {script: x, environment: {name: e, on_stop: b}}\nb: {script: x, environment: f}",
+            &["a job: on_stop job b have different environment name"],
+        );
+        check(
+            "a: {script: x, environment: {name: e, on_stop: b}}\nb: {script: x, environment: e}",
+            &["a job: on_stop job b needs to have action stop defined"],
+        );
+        check(
+            "j: {script: x, needs: [zz]}",
+            &["j job: undefined need: zz"],
+        );
+        check(
+            "a: {script: x}\nb: {script: x, needs: [a, a]}",
+            &["b has the following needs duplicated: a."],
+        );
+        check(
+            "a: {script: x}\nb: {script: x, needs: [a, {job: a, artifacts: false}]}",
+            &["b has the following needs duplicated: a."],
+        );
+        check(
+            "a: {script: x, stage: deploy}\nb: {script: x, stage: build, needs: [a]}",
+            &["b job: need a is not defined in current or prior stages"],
+        );
+        check(
+            "a: {script: x, stage: deploy}\nb: {script: x, stage: build, dependencies: [a]}",
+            &["b job: dependency a is not defined in current or prior stages"],
+        );
+        check(
+            "a: {script: x, needs: [b]}\nb: {script: x, needs: [a]}",
+            &["The pipeline has circular dependencies: topological sort failed: [\"a\", \"b\"]"],
+        );
+        check(
+            "a: {script: x, needs: [b]}\nb: {script: x, needs: [c]}\nc: {script: x, needs: [a]}\nd: {script: x}",
+            &[
+                "The pipeline has circular dependencies: topological sort failed: [\"a\", \"b\", \"c\"]",
+            ],
+        );
+        check(
+            "j: {script: x, needs: [{job: j, parallel: {matrix: [{A: b}]}}]}",
+            &["The pipeline has circular dependencies: self-dependency: j"],
+        );
+        check(
+            "b: {script: x, rules: [{when: always, needs: [zz]}]}",
+            &["b job: undefined need: zz"],
+        );
+        check(
+            "a: {script: x, parallel: {matrix: [{A: [b, c]}]}}\nb: {script: x, needs: [{job: a, parallel: {matrix: [{A: z}]}}]}",
+            &["b job: undefined need: a: [z]"],
+        );
+        check(
+            "MyJob: {script: x, needs: [Zz]}",
+            &["MyJob job: undefined need: Zz"],
+        );
+        check(
+            "a: {script: x, parallel: {matrix: [{A: [b, c]}]}, needs: [{job: a, parallel: {matrix: [{B: ['$[[ matrix.Q ]]']}]}}]}",
+            &["a job: 'Q' does not exist in matrix configuration"],
+        );
+        check(
+            "a: {script: x, stage: .pre, needs: [b]}\nb: {script: x}",
+            &["a job: need b is not defined in current or prior stages"],
+        );
+    }
 }

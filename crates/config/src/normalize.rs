@@ -29,6 +29,7 @@ struct Generated {
 pub(crate) fn jobs(written: Vec<WrittenJob>) -> Result<IndexMap<Arc<str>, Job>, Diagnostic> {
     let instances = instances(&written);
     let mut jobs = IndexMap::with_capacity(written.len());
+    let mut unknown = matrix::Unknown::default();
     for mut job in written {
         for (at, needs) in std::mem::take(&mut job.rule_needs) {
             let rule = job.body.rules.as_mut().and_then(|rules| rules.get_mut(at));
@@ -38,11 +39,13 @@ pub(crate) fn jobs(written: Vec<WrittenJob>) -> Result<IndexMap<Arc<str>, Job>, 
             }
         }
         match instances.get(&job.name) {
-            Some(generated) => add_instances(&mut jobs, job, generated, &instances)?,
-            None => add_single(&mut jobs, job, &instances),
+            Some(generated) => {
+                add_instances(&mut jobs, job, generated, &instances, &mut unknown);
+            }
+            None => add_single(&mut jobs, job, &instances, &mut unknown),
         }
     }
-    Ok(jobs)
+    unknown.result().map(|()| jobs)
 }
 
 fn instances(written: &[WrittenJob]) -> Instances {
@@ -74,11 +77,20 @@ fn generate(base: &str, parallel: &Parallel) -> Vec<Generated> {
     }
 }
 
-fn add_single(jobs: &mut IndexMap<Arc<str>, Job>, job: WrittenJob, instances: &Instances) {
-    let needs = job
-        .needs
-        .as_ref()
-        .map(|needs| expand_needs(needs, instances));
+fn add_single(
+    jobs: &mut IndexMap<Arc<str>, Job>,
+    job: WrittenJob,
+    instances: &Instances,
+    unknown: &mut matrix::Unknown,
+) {
+    let needs = job.needs.as_ref().map(|needs| {
+        // Without any parallel job GitLab leaves everything as it is.
+        if instances.is_empty() {
+            return expand_needs(needs, instances);
+        }
+        let filled = matrix::fill(&job.name, needs, &[], &job.body.variables, unknown);
+        expand_needs(&filled, instances)
+    });
     let dependencies = job.dependencies.map(|names| expand_names(names, instances));
     let added = Job {
         name: job.name.clone(),
@@ -97,18 +109,16 @@ fn add_instances(
     job: WrittenJob,
     generated: &[Generated],
     instances: &Instances,
-) -> Result<(), Diagnostic> {
+    unknown: &mut matrix::Unknown,
+) {
     let total = u32::try_from(generated.len()).unwrap_or(u32::MAX);
     let body = Arc::new(job.body);
     for (index, instance) in (1..).zip(generated) {
-        let needs = match &job.needs {
-            Some(needs) if !instance.variables.is_empty() => {
-                let filled = matrix::fill(&job.name, needs, &instance.variables)?;
-                Some(expand_needs(&filled, instances))
-            }
-            Some(needs) => Some(expand_needs(needs, instances)),
-            None => None,
-        };
+        let needs = job.needs.as_ref().map(|needs| {
+            let values = &instance.variables;
+            let filled = matrix::fill(&job.name, needs, values, &body.variables, unknown);
+            expand_needs(&filled, instances)
+        });
         let dependencies = job.dependencies.clone();
         let added = Job {
             name: instance.name.clone(),
@@ -125,7 +135,6 @@ fn add_instances(
         };
         jobs.insert(instance.name.clone(), added);
     }
-    Ok(())
 }
 
 fn matrix_variable((key, value): &(Arc<str>, Arc<str>)) -> VariableDefinition {
@@ -244,5 +253,59 @@ fn expand_job(job: &NeededJob, instances: &Instances) -> Vec<Text> {
             .iter()
             .map(|instance| at(instance.name.clone()))
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::{gitlab, valid};
+    use crate::{Job, NeedSpec};
+
+    fn names(job: &Job) -> Vec<&str> {
+        let needs = job.needs.iter().flat_map(|needs| &needs.entries);
+        needs
+            .filter_map(|need| match need {
+                NeedSpec::Job { name, .. } => Some(&*name.value),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn needs_and_dependencies_name_every_instance() {
+        let yaml = "a: {script: x, parallel: 2}\nb: {script: x, needs: [a], dependencies: [a]}";
+        let config = valid(&gitlab(), yaml);
+        let job = &config.jobs["b"];
+        assert_eq!(names(job), ["a 1/2", "a 2/2"]);
+        let dependencies = job.dependencies.iter().flatten();
+        let dependencies: Vec<_> = dependencies.map(|name| &*name.value).collect();
+        assert_eq!(dependencies, ["a 1/2", "a 2/2"]);
+    }
+
+    #[test]
+    fn matrix_values_are_filled_into_needs_of_each_instance() {
+        let yaml = "a: {script: x, parallel: {matrix: [{A: [b, c]}]}}\n\
+                    b: {script: x, parallel: {matrix: [{A: [b, c]}]}, \
+                    needs: [{job: a, parallel: {matrix: [{A: ['$[[ matrix.A ]]']}]}}]}";
+        let config = valid(&gitlab(), yaml);
+        assert_eq!(names(&config.jobs["b: [b]"]), ["a: [b]"]);
+        assert_eq!(names(&config.jobs["b: [c]"]), ["a: [c]"]);
+    }
+
+    #[test]
+    fn of_two_jobs_with_one_name_the_later_takes_the_earlier_ones_place() {
+        let yaml = "a: {script: x, parallel: 2}\nb: {script: x}\n'a 1/2': {script: y}";
+        let config = valid(&gitlab(), yaml);
+        let all: Vec<_> = config.jobs.keys().map(|name| &**name).collect();
+        assert_eq!(all, ["a 1/2", "a 2/2", "b"]);
+        assert_eq!(&*config.jobs["a 1/2"].body.script[0].value, "y");
+    }
+
+    #[test]
+    fn an_empty_row_makes_the_job_vanish() {
+        let yaml = "a: {script: x, parallel: {matrix: [{A: []}]}}\nb: {script: x, needs: [a]}";
+        let config = valid(&gitlab(), yaml);
+        assert_eq!(config.jobs.len(), 1);
+        assert!(names(&config.jobs["b"]).is_empty());
     }
 }

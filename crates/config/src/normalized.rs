@@ -197,3 +197,47 @@ fn except(job: &Job) -> Option<Json> {
         None => json_of(node),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::typed::testing::{gitlab, valid};
+
+    #[test]
+    fn attributes_carry_defaults_and_leave_out_what_is_not_written() {
+        let config = valid(&gitlab(), "j: {script: x, cache: {key: k}, when: manual}");
+        let expected = json!([{
+            "stage_idx": 2, "stage": "test", "name": "j", "allow_failure": true, "when": "manual",
+            "job_variables": [], "root_variables_inheritance": true,
+            "only": {"refs": ["branches", "tags"]},
+            "cache": [{
+                "key": "k", "unprotect": false, "policy": "pull-push", "when": "on_success",
+                "fallback_keys": [],
+            }],
+            "scheduling_type": "stage", "options": {"script": ["x"]},
+        }]);
+        assert_eq!(Json::from(builds(&config)), expected);
+    }
+
+    #[test]
+    fn matrix_values_override_variables_of_the_same_name() {
+        let yaml = "j: {script: x, variables: {A: a, B: b}, parallel: {matrix: [{A: m, C: c}]}}";
+        let config = valid(&gitlab(), yaml);
+        let variables = json!([
+            {"key": "A", "value": "m"}, {"key": "B", "value": "b"}, {"key": "C", "value": "c"},
+        ]);
+        assert_eq!(builds(&config)[0]["job_variables"], variables);
+    }
+
+    #[test]
+    fn lint_lists_jobs_by_stage_then_by_definition() {
+        let yaml = "a: {script: x, stage: deploy}\nb: {script: x}\nc: {script: x, stage: build}";
+        let config = valid(&gitlab(), yaml);
+        let jobs = lint_jobs(&config);
+        let names: Vec<_> = jobs.iter().map(|job| &job["name"]).collect();
+        assert_eq!(names, ["c", "b", "a"]);
+        assert_eq!(jobs[0]["needs"], Json::Null);
+    }
+}

@@ -83,7 +83,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             edition: Edition::Community,
-            dialect: Dialect::Gitlab,
+            dialect: Dialect::Tidegate,
             gitlab_version: (18, 11),
             limits: Limits::default(),
             strict_includes: false,

@@ -4,6 +4,10 @@ mod check;
 mod context;
 mod place;
 mod root;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use check::{
     Check, Faults, INVALID, flatten, is_blank, is_blank_key, joined, key_text, length,

@@ -1,7 +1,7 @@
 //! `config.jsonl`, `config_mut.jsonl`: loading and validating configurations.
 
 use serde_json::Value as Json;
-use tidegate_config::{Config, Loaded, RootFile, Settings, load, merged_yaml, normalized};
+use tidegate_config::{Config, Dialect, Loaded, RootFile, Settings, load, merged_yaml, normalized};
 use tidegate_expr::{Variable, VariableSource};
 use tidegate_scenario::{FixtureWorld, InputValue, Scenario, SettingVariable};
 use tidegate_source::Severity;
@@ -93,7 +93,11 @@ fn loaded(case: &Json) -> Result<Loaded, String> {
         name: ".gitlab-ci.yml".to_owned(),
         bytes: case["yaml"].as_str().unwrap_or_default().as_bytes().into(),
     };
-    load(&root, &scenario(case), &world, &Settings::default()).map_err(|error| error.to_string())
+    let settings = Settings {
+        dialect: Dialect::Gitlab,
+        ..Settings::default()
+    };
+    load(&root, &scenario(case), &world, &settings).map_err(|error| error.to_string())
 }
 
 fn scenario(case: &Json) -> Scenario {

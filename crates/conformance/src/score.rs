@@ -111,6 +111,23 @@ fn judged(line: &str, judge: &impl Fn(&Json) -> Result<(), String>) -> Result<Ju
     Ok((id, result))
 }
 
+/// Judges items on as many threads as the machine has processors; results keep the order.
+pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], judge: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let judge = &judge;
+        let workers: Vec<_> = items
+            .chunks(share)
+            .map(|items| scope.spawn(move || items.iter().map(judge).collect::<Vec<R>>()))
+            .collect();
+        let results = workers.into_iter().map(|worker| worker.join());
+        results
+            .flat_map(|result| result.expect("a case that panics ends the run"))
+            .collect()
+    })
+}
+
 fn read(directory: &Path, set: &str) -> Result<Option<String>, String> {
     let plain = directory.join(format!("{set}.jsonl"));
     let packed = directory.join(format!("{set}.jsonl.zst"));

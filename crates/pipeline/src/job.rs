@@ -24,6 +24,8 @@ pub struct Job {
     pub needs: Option<Vec<NeedEntry>>,
     /// Whose artifacts it gets, where `dependencies` narrows them; `None`: all it may have.
     pub dependencies: Option<Vec<JobIdx>>,
+    /// Jobs of other pipelines and projects whose artifacts it gets; nothing waits for them.
+    pub cross_needs: Vec<CrossNeed>,
     /// Whether it takes part from the start.
     pub presence: Presence,
     /// Automatic retries.
@@ -92,6 +94,31 @@ pub struct Alternatives {
     pub wait: Wait,
     /// Whose artifacts are taken.
     pub pick: Pick,
+}
+
+/// A job of another pipeline or project whose artifacts are wanted (reference `compose.md` §5.5); texts are unexpanded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CrossNeed {
+    /// A job of a pipeline of the same family.
+    Pipeline {
+        /// Pipeline id.
+        pipeline: Arc<str>,
+        /// Name of the job.
+        job: Arc<str>,
+        /// Its artifacts are wanted.
+        artifacts: bool,
+    },
+    /// The latest successful job of that name in another project.
+    Project {
+        /// Path of the project.
+        project: Arc<str>,
+        /// Branch or tag.
+        reference: Arc<str>,
+        /// Name of the job.
+        job: Arc<str>,
+        /// Its artifacts are wanted.
+        artifacts: bool,
+    },
 }
 
 /// How long a `needs: any` waits.
@@ -264,6 +291,7 @@ impl Job {
             allow_failure: AllowFailure::default(),
             needs: None,
             dependencies: None,
+            cross_needs: Vec::new(),
             presence: Presence::Included,
             retry: Retry::default(),
             interruptible: None,

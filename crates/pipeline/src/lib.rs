@@ -23,8 +23,8 @@ pub use cache_key::{CleanCacheKey, clean_cache_key};
 pub use event::{CacheOutcome, Event, EventKind};
 pub use id::{Attempt, JobIdx, JobKey, PipelineId, StageIdx};
 pub use job::{
-    Action, AllowFailure, Alternatives, Bridge, Build, Downstream, Environment, EnvironmentAction,
-    Job, Need, NeedEntry, Pick, Presence, ResourceGroup, Strategy, Wait,
+    Action, AllowFailure, Alternatives, Bridge, Build, CrossNeed, Downstream, Environment,
+    EnvironmentAction, Job, Need, NeedEntry, Pick, Presence, ResourceGroup, Strategy, Wait,
 };
 pub use keyword::{
     ArtifactFormat, Artifacts, Cache, CacheKey, CachePolicy, CacheWhen, Image, OnMiss, PullPolicy,

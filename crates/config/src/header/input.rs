@@ -52,6 +52,7 @@ pub(crate) fn resolved(
     declared: &[(Key, Node)],
     given: &Map,
     header: Span,
+    gitlab_version: (u16, u16),
 ) -> Result<IndexMap<Arc<str>, Node>, Vec<Diagnostic>> {
     let unknown = unknown_arguments(declared, given);
     let mut problems: Vec<Diagnostic> = unknown
@@ -73,6 +74,7 @@ pub(crate) fn resolved(
             spec: spec.as_map(),
             options: None,
             default: None,
+            lists_have_options: gitlab_version >= LISTS_WITH_OPTIONS,
             problems: &mut problems,
         };
         input.choose_rule(&operands);
@@ -90,6 +92,9 @@ pub(crate) fn resolved(
         Err(problems)
     }
 }
+
+/// The version of GitLab from which on lists may have options.
+const LISTS_WITH_OPTIONS: (u16, u16) = (19, 0);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -156,6 +161,7 @@ struct Input<'a> {
     spec: Option<&'a Map>,
     options: Option<&'a Node>,
     default: Option<&'a Node>,
+    lists_have_options: bool,
     problems: &'a mut Vec<Diagnostic>,
 }
 
@@ -244,6 +250,10 @@ impl<'a> Input<'a> {
                 let known = items.iter().any(|item| equal_numbers(&item.value, value));
                 (known, "list of the allowed options")
             }
+            Kind::Array if self.lists_have_options => {
+                self.check_list_options(value, items, span);
+                return;
+            }
             Kind::Array | Kind::Boolean => {
                 self.fail(
                     span,
@@ -266,6 +276,22 @@ impl<'a> Input<'a> {
             problem = problem.suggest(format!("did you mean `{near}`?"), span, near);
         }
         self.add(problem);
+    }
+
+    /// Every item of a list must be an option (GitLab 19.0).
+    fn check_list_options(&mut self, value: &Value, options: &[Node], span: Span) {
+        let given = value.as_seq().unwrap_or_default();
+        let is_option = |item: &Node| options.iter().any(|option| option.value.eql(&item.value));
+        let others: Vec<_> = given
+            .iter()
+            .filter(|item| !is_option(item))
+            .map(|item| ruby::to_s(&item.value, Keys::Strings))
+            .collect();
+        if !others.is_empty() {
+            let list = others.join(", ");
+            let text = "cannot be used because it is not in the list of allowed options";
+            self.fail(span, &format!("{list} {text}"));
+        }
     }
 
     fn check_regex(&mut self, value: &Value, regex: &Node, which: &str, span: Span) {
@@ -408,8 +434,12 @@ mod tests {
     use crate::testing::{map, text_of};
 
     fn check(declared: &str, given: &str, expected: &str) {
+        check_version((18, 11), declared, given, expected);
+    }
+
+    fn check_version(version: (u16, u16), declared: &str, given: &str, expected: &str) {
         let entries: Vec<_> = map(declared).iter().cloned().collect();
-        let shown = match resolved(&entries, &map(given), Span::NONE) {
+        let shown = match resolved(&entries, &map(given), Span::NONE, version) {
             Ok(values) => {
                 let mut map = Map::default();
                 for (name, node) in values {
@@ -497,6 +527,18 @@ mod tests {
             "{a: {default: a, options: [a]}}",
             "{a: z}",
             "`a` input: `z` cannot be used because it is not in the list of allowed options",
+        );
+    }
+
+    #[test]
+    fn lists_have_options_from_gitlab_19_on() {
+        let declared = "{a: {type: array, options: [x, y], default: [x]}}";
+        check_version((19, 0), declared, "{a: [y, x]}", "{a: [y, x]}");
+        check_version(
+            (19, 0),
+            declared,
+            "{a: [a, x, b]}",
+            "`a` input: a, b cannot be used because it is not in the list of allowed options",
         );
     }
 

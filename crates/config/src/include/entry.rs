@@ -169,7 +169,7 @@ impl Entry {
         let named = |kind: IncludeKind, selector: &str| match kind {
             // A project is only named by a file in it.
             IncludeKind::Project => given("project").and(given("file")),
-            IncludeKind::Local => given("local").filter(|local| local.as_str() != Some("/")),
+            IncludeKind::Local => given("local").filter(|local| !is_root(local)),
             _ => given(selector),
         };
         let mut kinds = SELECTORS
@@ -183,7 +183,7 @@ impl Entry {
         }
         let mut text = ruby::to_s(&node.value, Keys::Symbols);
         if matches!(kind, IncludeKind::Local | IncludeKind::Project) {
-            text = text.strip_prefix('/').unwrap_or(&text).to_owned();
+            text = text.trim_start_matches('/').to_owned();
         }
         let named = node.value.clone();
         Ok(Entry {
@@ -250,6 +250,12 @@ fn no_selector(location: &Location, variables: &Variables) -> Diagnostic {
 fn several_selectors(location: &Location) -> Diagnostic {
     let message = format!("Each include must use only one of: {}", selector_list());
     Diagnostic::error("include-selector", message).at(location.span)
+}
+
+/// Nothing is left of the path without its leading slashes.
+fn is_root(node: &Node) -> bool {
+    node.as_str()
+        .is_some_and(|path| path.trim_start_matches('/').trim().is_empty())
 }
 
 /// What Rails calls blank.
@@ -353,6 +359,12 @@ mod tests {
             assert_eq!(matched(text).unwrap().kind, kind, "{text}");
         }
         assert_eq!(matched("/ci/a.yml").unwrap().location, "ci/a.yml");
+        assert_eq!(matched("//ci/a.yml").unwrap().location, "ci/a.yml");
+        assert!(
+            matched("/")
+                .unwrap_err()
+                .starts_with("`{\"local\":\"/\"}` does not have")
+        );
     }
 
     #[test]

@@ -262,7 +262,9 @@ impl Evaluation<'_> {
                 return Err(unresolved(&what, &why, exists.span).into());
             }
         };
+        let shown = |text: &str| super::shown(text, self.includer.variables_of(self.context));
         let Some(facts) = facts else {
+            let path = shown(&path);
             let message = format!("rules:exists:project `{path}` not found or access denied");
             return Err(problem(&message, exists.span).into());
         };
@@ -272,7 +274,9 @@ impl Evaluation<'_> {
             Fact::Known(Some(sha)) => Ok(Some(Place::Project { path, sha })),
             Fact::Known(None) => {
                 let message = format!(
-                    "rules:exists:ref `{reference}` is not a valid ref in project `{path}`"
+                    "rules:exists:ref `{}` is not a valid ref in project `{}`",
+                    shown(&reference),
+                    shown(&path)
                 );
                 Err(problem(&message, exists.span).into())
             }

@@ -114,11 +114,17 @@ fn own_fields(check: &mut Check<'_>, map: &Map) -> Artifacts {
 }
 
 fn expose_as(check: &mut Check<'_>, map: &Map, node: &Node) -> Option<Arc<str>> {
-    let starred = specified(map, "paths")
-        .and_then(texts)
-        .is_some_and(|paths| paths.iter().any(|path| path.value.contains('*')));
-    let text = "paths can't contain '*' when used with 'expose_as'";
-    check.ensure(!starred, node.span, text);
+    match specified(map, "paths").map(texts) {
+        Some(Some(paths)) if paths.iter().any(|path| path.value.contains('*')) => {
+            let text = "paths can't contain '*' when used with 'expose_as'";
+            check.fault_at(node.span, text);
+        }
+        // GitLab checks the type a second time here.
+        Some(None) => {
+            check.strings("paths", specified(map, "paths"));
+        }
+        _ => {}
+    }
     let name = check.string("expose as", Some(node));
     let text = to_s(&node.value, Keys::Symbols);
     let length = match node.as_seq() {
@@ -233,4 +239,84 @@ fn coverage_report(place: &Place<'_>, node: &Node, faults: &mut Faults) -> Optio
         kind,
         paths: vec![path.value],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn every_field_of_artifacts_is_checked() {
+        check(
+            "j: {script: x, artifacts: 1}",
+            &[
+                "jobs:j:artifacts config should be a hash",
+                "jobs:j:artifacts config should be a hash",
+            ],
+        );
+        check(
+            "j: {script: x, artifacts: {paths: [1]}}",
+            &["jobs:j:artifacts paths should be an array of strings"],
+        );
+        check(
+            "j: {script: x, artifacts: {name: 1}}",
+            &["jobs:j:artifacts name should be a string"],
+        );
+        check(
+            "j: {script: x, artifacts: {untracked: 1}}",
+            &["jobs:j:artifacts untracked should be a boolean value"],
+        );
+        check(
+            "j: {script: x, artifacts: {access: 1}}",
+            &[
+                "jobs:j:artifacts access should be a string",
+                "jobs:j:artifacts access should be one of: none, developer, maintainer, all",
+            ],
+        );
+        check(
+            "j: {script: x, artifacts: {when: foo}}",
+            &["jobs:j:artifacts when should be one of: on_success, on_failure, always"],
+        );
+        check(
+            "j: {script: x, artifacts: {expire_in: foo}}",
+            &["jobs:j:artifacts expire in should be a duration"],
+        );
+        check(
+            "j: {script: x, artifacts: {expose_as: x}}",
+            &["jobs:j:artifacts paths can't be blank"],
+        );
+        check(
+            "j: {script: x, artifacts: {expose_as: x, paths: ['a*']}}",
+            &["jobs:j:artifacts paths can't contain '*' when used with 'expose_as'"],
+        );
+        check(
+            "j: {script: x, artifacts: {expose_as: '@', paths: ['a']}}",
+            &["jobs:j:artifacts expose as can contain only letters, digits, '-', '_' and spaces"],
+        );
+        check(
+            "j: {script: x, artifacts: {expose_as: 1, paths: ['a']}}",
+            &["jobs:j:artifacts expose as should be a string"],
+        );
+        check(
+            "j: {script: x, artifacts: {reports: {license_management: x}}}",
+            &["jobs:j:artifacts:reports config contains unknown keys: license_management"],
+        );
+        check(
+            "j: {script: x, artifacts: {reports: {coverage_report: x}}}",
+            &[
+                "jobs:j:artifacts:reports:coverage_report config should be a hash",
+                "jobs:j:artifacts:reports:coverage_report coverage format can't be blank",
+                "jobs:j:artifacts:reports:coverage_report coverage format must be one of supported formats: cobertura, jacoco.",
+                "jobs:j:artifacts:reports:coverage_report path can't be blank",
+                "jobs:j:artifacts:reports:coverage_report path should be a string",
+            ],
+        );
+        check(
+            "j: {script: x, artifacts: {reports: {coverage_report: {coverage_format: cobertura}}}}",
+            &[
+                "jobs:j:artifacts:reports:coverage_report path can't be blank",
+                "jobs:j:artifacts:reports:coverage_report path should be a string",
+            ],
+        );
+    }
 }

@@ -40,3 +40,27 @@ pub(crate) fn auto_cancel(place: &Place<'_>, node: &Node, faults: &mut Faults) -
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn words_of_cancellation_are_checked() {
+        check(
+            "workflow: {auto_cancel: 1}\nj: {script: x}",
+            &["workflow:auto_cancel config should be a hash"],
+        );
+        check(
+            "workflow: {auto_cancel: {on_job_failure: foo}}\nj: {script: x}",
+            &["workflow:auto_cancel on job failure must be one of: none, all"],
+        );
+        check(
+            "workflow: {auto_cancel: {on_new_commit: 1}}\nj: {script: x}",
+            &[
+                "workflow:auto_cancel on new commit should be a string",
+                "workflow:auto_cancel on new commit must be one of: conservative, interruptible, none",
+            ],
+        );
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_pipeline::{Cache, CacheKey, CachePolicy, CacheWhen, OnMiss, PushIf};
-use tidegate_yaml::{Map, Node, Value};
+use tidegate_yaml::{Map, Node};
 
 use crate::Spanned;
 use crate::typed::{
@@ -52,6 +52,9 @@ pub(crate) fn caches(
     let place = Place::below(parent, "cache");
     let mut caches = Vec::with_capacity(items.len());
     for item in items {
+        if item.is_null() {
+            continue;
+        }
         let cache = cache(cx, &place, item, faults);
         caches.extend(cache.map(|cache| Spanned::new(cache, item.span)));
     }
@@ -282,4 +285,92 @@ fn unescape(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn every_field_of_a_cache_is_checked() {
+        check(
+            "j: {script: x, cache: 1}",
+            &["jobs:j:caches config can only be a hash or an array"],
+        );
+        check(
+            "j: {script: x, cache: {paths: a}}",
+            &["jobs:j:cache:paths config should be an array of strings"],
+        );
+        check(
+            "j: {script: x, cache: {key: a/b}}",
+            &[r#"jobs:j:cache:key config cannot contain the "/" character"#],
+        );
+        check(
+            "j: {script: x, cache: {key: 'a%2Fb'}}",
+            &[r#"jobs:j:cache:key config cannot contain the "/" character"#],
+        );
+        check(
+            "j: {script: x, cache: {key: '.'}}",
+            &[r#"jobs:j:cache:key config cannot be "." or "..""#],
+        );
+        check(
+            "j: {script: x, cache: {key: '%2E'}}",
+            &[r#"jobs:j:cache:key config cannot be "." or "..""#],
+        );
+        check(
+            "j: {script: x, cache: {key: {prefix: a}}}",
+            &["jobs:j:cache:key config must use exactly one of these keys: files, files_commits"],
+        );
+        check(
+            "j: {script: x, cache: {key: {files: a}}}",
+            &["jobs:j:cache:key:files config should be an array of strings"],
+        );
+        check(
+            "j: {script: x, cache: {key: {files: []}}}",
+            &["jobs:j:cache:key:files config requires at least 1 item"],
+        );
+        check(
+            "j: {script: x, cache: {key: {files: [a], prefix: a/b}}}",
+            &[r#"jobs:j:cache:key:prefix config cannot contain the "/" character"#],
+        );
+        check(
+            "j: {script: x, cache: {key: {files: [a], prefix: 1}}}",
+            &["jobs:j:cache:key:prefix config should be a string or symbol"],
+        );
+        check(
+            "j: {script: x, cache: {key: {files: [a], files_commits: [b]}}}",
+            &["jobs:j:cache:key config must use exactly one of these keys: files, files_commits"],
+        );
+        check(
+            "j: {script: x, cache: {untracked: 1}}",
+            &["jobs:j:cache:untracked config should be a boolean value"],
+        );
+        check(
+            "j: {script: x, cache: {policy: foo}}",
+            &["jobs:j:cache policy should be a variable or one of: pull-push, push, pull"],
+        );
+        check(
+            "j: {script: x, cache: {policy: 1}}",
+            &[
+                "jobs:j:cache policy should be a string",
+                "jobs:j:cache policy should be a variable or one of: pull-push, push, pull",
+            ],
+        );
+        check(
+            "j: {script: x, cache: {when: foo}}",
+            &["jobs:j:cache when should be one of: on_success, on_failure, always"],
+        );
+        check(
+            "j: {script: x, cache: {fallback_keys: [1]}}",
+            &["jobs:j:cache:fallback_keys config should be an array of strings"],
+        );
+        check(
+            "j: {script: x, cache: {fallback_keys: [a, b, c, d, e, f]}}",
+            &["jobs:j:cache fallback keys has to many entries (maximum 5)"],
+        );
+        check(
+            "j: {script: x, cache: [{key: a}, {key: b}, {key: c}, {key: d}, {key: e}]}",
+            &["jobs:j:caches config no more than 4 caches can be created"],
+        );
+    }
 }

@@ -207,10 +207,8 @@ pub(crate) fn default(
             let mut check = Check::new(&place, node, faults);
             let map = check.map(node);
             check.known_keys(node, &KEYS);
-            match map.filter(|_| check.passed()) {
-                Some(map) => map,
-                None => return Ok(Defaults::default()),
-            }
+            // Of a `default` that is not valid only the top-level keywords are left.
+            map.filter(|_| check.passed()).unwrap_or(&empty)
         }
         None => &empty,
     };
@@ -231,4 +229,46 @@ pub(crate) fn default(
     found.services = found.services.or_else(|| global.services.clone());
     found.report(faults);
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn faults_of_defaults_are_told_wherever_they_land() {
+        check(
+            "default: {foo: 1}\nj: {script: x}",
+            &["default config contains unknown keys: foo"],
+        );
+        check(
+            "default: {image: 1}\nj: {script: x}",
+            &[
+                "default:image config should be a hash or a string",
+                "default:image name should be a string",
+                "default:image name can't be blank",
+                "default:image config should be a hash or a string",
+                "default:image name should be a string",
+                "default:image name can't be blank",
+            ],
+        );
+        check(
+            "default: {interruptible: 1}\nj: {script: x}",
+            &[
+                "default:interruptible config should be a boolean value",
+                "default:interruptible config should be a boolean value",
+            ],
+        );
+        check(
+            "default: {artifacts: {foo: 1}}\nj: {script: x}",
+            &[
+                "default:artifacts config contains unknown keys: foo",
+                "default:artifacts config contains unknown keys: foo",
+            ],
+        );
+        check(
+            "image: a\ndefault: {image: b}\nj: {script: x}",
+            &["image is defined in top-level and `default:` entry"],
+        );
+    }
 }

@@ -200,3 +200,77 @@ fn by_schema(check: &mut Check<'_>, name: &str, node: Option<&Node>, schema: &Sc
         check.fault_at(node.span, format_args!("{name} {error}"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn names_actions_and_clusters_are_checked() {
+        check(
+            "j: {script: x, environment: 1}",
+            &[
+                "jobs:j:environment config should be a hash or a string",
+                "jobs:j:environment name can't be blank",
+                "jobs:j:environment name can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or end with '/'",
+                "jobs:j:environment name can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or end with '/'",
+            ],
+        );
+        check(
+            "j: {script: x, environment: {}}",
+            &[
+                "jobs:j:environment name can't be blank",
+                "jobs:j:environment name can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or end with '/'",
+                "jobs:j:environment name can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or end with '/'",
+            ],
+        );
+        check(
+            "j: {script: x, environment: /foo}",
+            &[
+                "jobs:j:environment name can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or end with '/'",
+            ],
+        );
+        check(
+            "j: {script: x, environment: {name: a, foo: 1}}",
+            &["jobs:j:environment config contains unknown keys: foo"],
+        );
+        check(
+            "j: {script: x, environment: {name: a, url: 1}}",
+            &["jobs:j:environment url should be a string"],
+        );
+        check(
+            "j: {script: x, environment: {name: a, deployment_tier: 1}}",
+            &["jobs:j:environment deployment tier should be a string"],
+        );
+        check(
+            "j: {script: x, environment: {name: a, kubernetes: {agent: 1}}}",
+            &["jobs:j:environment:kubernetes agent should be a string"],
+        );
+        check(
+            "j: {script: x, environment: {name: a, kubernetes: {flux_resource_path: a}}}",
+            &[
+                "jobs:j:environment:kubernetes namespace can't be blank",
+                "jobs:j:environment:kubernetes agent can't be blank",
+            ],
+        );
+        check(
+            "j: {script: x, environment: {name: a, kubernetes: {managed_resources: {enabled: 1}, agent: a}}}",
+            &[
+                "jobs:j:environment:kubernetes managed resources value at `/enabled` is not a boolean",
+            ],
+        );
+        check(
+            "j: {script: x, environment: {name: a, kubernetes: {dashboard: {flux_resource_path: a}}}}",
+            &[
+                "jobs:j:environment:kubernetes agent can't be blank",
+                "jobs:j:environment:kubernetes dashboard object at root is missing required properties: namespace",
+            ],
+        );
+        check(
+            "j: {script: x, environment: {name: a, kubernetes: {dashboard: {namespace: a}, namespace: b, agent: c}}}",
+            &[
+                "jobs:j:environment:kubernetes namespace cannot be specified when dashboard.namespace is set",
+            ],
+        );
+    }
+}

@@ -21,3 +21,29 @@ pub(crate) fn hooks(place: &Place<'_>, node: &Node, faults: &mut Faults) -> Opti
         None => Some(Vec::new()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn only_one_hook_is_known() {
+        check(
+            "j: {script: x, hooks: {foo: x}}",
+            &["jobs:j:hooks config contains unknown keys: foo"],
+        );
+        check(
+            "j: {script: x, hooks: {pre_get_sources_script: 1}}",
+            &[
+                "jobs:j:hooks:pre_get_sources_script config should be a string or a nested array of strings up to 10 levels deep",
+            ],
+        );
+        check(
+            "default: {hooks: {foo: 1}}\nj: {script: x}",
+            &[
+                "default:hooks config contains unknown keys: foo",
+                "default:hooks config contains unknown keys: foo",
+            ],
+        );
+    }
+}

@@ -22,3 +22,34 @@ pub(crate) fn id_tokens(place: &Place<'_>, node: &Node, faults: &mut Faults) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn each_token_needs_an_audience() {
+        check(
+            "j: {script: x, id_tokens: {A: 1}}",
+            &[
+                "jobs:j:id_tokens:a config missing required keys: aud",
+                "jobs:j:id_tokens:a aud should be an array of strings or a string",
+            ],
+        );
+        check(
+            "j: {script: x, id_tokens: {A: {}}}",
+            &[
+                "jobs:j:id_tokens:a config missing required keys: aud",
+                "jobs:j:id_tokens:a aud should be an array of strings or a string",
+            ],
+        );
+        check(
+            "j: {script: x, id_tokens: {A: {aud: 1}}}",
+            &["jobs:j:id_tokens:a aud should be an array of strings or a string"],
+        );
+        check(
+            "j: {script: x, id_tokens: {A: {aud: x, sub: y}}}",
+            &["jobs:j:id_tokens:a config contains unknown keys: sub"],
+        );
+    }
+}

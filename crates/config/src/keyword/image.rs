@@ -135,9 +135,7 @@ fn pull_policy(place: &Place<'_>, node: &Node, faults: &mut Faults) -> Option<Ve
     let mut check = Check::new(place, node, faults);
     let policies = check.strings_or_string("config", Some(node));
     check.present("config", Some(node));
-    let Some(policies) = policies else {
-        return None;
-    };
+    let policies = policies?;
     let unknown: Vec<_> = policies
         .iter()
         .filter(|policy| !PULL_POLICIES.contains(&&*policy.value))
@@ -157,4 +155,118 @@ fn pull_policy(place: &Place<'_>, node: &Node, faults: &mut Faults) -> Option<Ve
         _ => None,
     });
     check.passed().then(|| named.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn names_options_and_pull_policies_are_checked() {
+        check(
+            "image: {script: x}\na: {script: x}",
+            &[
+                "image name should be a string",
+                "image name can't be blank",
+                "image config contains unknown keys: script",
+                "image name should be a string",
+                "image name can't be blank",
+                "image config contains unknown keys: script",
+                "image name should be a string",
+                "image name can't be blank",
+                "image config contains unknown keys: script",
+            ],
+        );
+        check(
+            "image: {entrypoint: [a]}\na: {script: x}",
+            &[
+                "image name should be a string",
+                "image name can't be blank",
+                "image name should be a string",
+                "image name can't be blank",
+                "image name should be a string",
+                "image name can't be blank",
+            ],
+        );
+        check(
+            "image: ''\na: {script: x}",
+            &[
+                "image name can't be blank",
+                "image name can't be blank",
+                "image name can't be blank",
+            ],
+        );
+        check(
+            "image: {name: a, foo: b}\na: {script: x}",
+            &[
+                "image config contains unknown keys: foo",
+                "image config contains unknown keys: foo",
+                "image config contains unknown keys: foo",
+            ],
+        );
+        check(
+            "image: {name: a, ports: [80]}\na: {script: x}",
+            &[
+                "image config contains disallowed keys: ports",
+                "image config contains disallowed keys: ports",
+                "image config contains disallowed keys: ports",
+            ],
+        );
+        check(
+            "image: {name: a, docker: {foo: b}}\na: {script: x}",
+            &[
+                "image executor opts object property at `/docker/foo` is a disallowed additional property",
+                "image executor opts object property at `/docker/foo` is a disallowed additional property",
+                "image executor opts object property at `/docker/foo` is a disallowed additional property",
+            ],
+        );
+        check(
+            "image: {name: a, docker: b}\na: {script: x}",
+            &[
+                "image executor opts value at `/docker` is not an object",
+                "image executor opts value at `/docker` is not an object",
+                "image executor opts value at `/docker` is not an object",
+            ],
+        );
+        check(
+            "image: {name: a, docker: {platform: 1}}\na: {script: x}",
+            &[
+                "image executor opts value at `/docker/platform` is not a string",
+                "image executor opts value at `/docker/platform` is not a string",
+                "image executor opts value at `/docker/platform` is not a string",
+            ],
+        );
+        check(
+            "image: {name: a, pull_policy: foo}\na: {script: x}",
+            &[
+                "image:pull_policy config is not included in the list",
+                "image:pull_policy config is not included in the list",
+                "image:pull_policy config is not included in the list",
+            ],
+        );
+        check(
+            "image: {name: a, pull_policy: [foo, always]}\na: {script: x}",
+            &[
+                "image:pull_policy config contains unknown values: foo",
+                "image:pull_policy config contains unknown values: foo",
+                "image:pull_policy config contains unknown values: foo",
+            ],
+        );
+        check(
+            "image: {name: a, pull_policy: []}\na: {script: x}",
+            &[
+                "image:pull_policy config can't be blank",
+                "image:pull_policy config can't be blank",
+                "image:pull_policy config can't be blank",
+            ],
+        );
+        check(
+            "image: {name: a, pull_policy: 1}\na: {script: x}",
+            &[
+                "image:pull_policy config should be an array of strings or a string",
+                "image:pull_policy config should be an array of strings or a string",
+                "image:pull_policy config should be an array of strings or a string",
+            ],
+        );
+    }
 }

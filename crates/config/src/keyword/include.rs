@@ -46,7 +46,7 @@ pub(crate) fn include(
         return;
     }
     let place = place.child("include");
-    for item in items {
+    for item in items.iter().filter(|item| !item.is_null()) {
         entry(cx, &place, item, faults);
     }
 }
@@ -171,5 +171,32 @@ fn include_rule(cx: &mut Context<'_>, place: &Place<'_>, node: &Node, faults: &m
     }
     if let Some(node) = specified(map, "exists") {
         exists(cx, place, node, faults);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn what_a_trigger_includes_is_checked() {
+        check(
+            "j: {trigger: {include: {local: x}}}",
+            &["jobs:j:trigger:include config should be an array or a string"],
+        );
+        check(
+            "j: {trigger: {include: [{foo: 1}]}}",
+            &["jobs:j:trigger:include:include config contains unknown keys: foo"],
+        );
+        check(
+            "j: {trigger: {include: [1]}}",
+            &["jobs:j:trigger:include:include config should be a hash or a string"],
+        );
+        check(
+            "j: {trigger: {include: [{project: a/b}]}}",
+            &[
+                "jobs:j:trigger:include:include config must specify the file where to fetch the config from",
+            ],
+        );
     }
 }

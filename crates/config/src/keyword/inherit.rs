@@ -107,3 +107,35 @@ fn variables(place: &Place<'_>, node: &Node, faults: &mut Faults) -> InheritVari
     Check::new(place, node, faults).strings("config", Some(node));
     InheritVariables::Only(values(texts(node).unwrap_or_default()))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn only_inheritable_keywords_can_be_inherited() {
+        check(
+            "j: {script: x, inherit: 1}",
+            &["jobs:j:inherit config should be a hash"],
+        );
+        check(
+            "j: {script: x, inherit: {foo: 1}}",
+            &["jobs:j:inherit config contains unknown keys: foo"],
+        );
+        check(
+            "j: {script: x, inherit: {default: [foo, image]}}",
+            &["jobs:j:inherit:default config contains unknown values: foo"],
+        );
+        check(
+            "j: {script: x, inherit: {default: [1]}}",
+            &[
+                "jobs:j:inherit:default config should be an array of strings",
+                "jobs:j:inherit:default config contains unknown values: 1",
+            ],
+        );
+        check(
+            "j: {script: x, inherit: {variables: [1]}}",
+            &["jobs:j:inherit:variables config should be an array of strings"],
+        );
+    }
+}

@@ -114,3 +114,34 @@ fn wrong_default(input: &Map) -> Option<(Span, String)> {
         Ok(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn default_values_must_fit() {
+        check(
+            "j: {script: x, inputs: 1}",
+            &["jobs:j:inputs config should be a hash"],
+        );
+        check(
+            "j: {script: x, inputs: {A: {}}}",
+            &["jobs:j:inputs:a must have a default value"],
+        );
+        check(
+            "j: {script: x, inputs: {A: {default: x, type: number}}}",
+            &["jobs:j inputs `a`: default value is not a number"],
+        );
+        check(
+            "j: {script: x, inputs: {A: {default: x, options: [y]}}}",
+            &[
+                "jobs:j inputs `a`: `x` cannot be used because it is not in the list of allowed options",
+            ],
+        );
+        check(
+            "j: {script: x, inputs: {A: {default: x, rules: []}}}",
+            &["jobs:j:inputs:a config contains unknown keys: rules"],
+        );
+    }
+}

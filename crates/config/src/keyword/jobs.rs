@@ -75,7 +75,10 @@ pub(crate) fn jobs(
         return Vec::new();
     }
     let mut found = Vec::with_capacity(root.len());
-    for (key, node) in root {
+    // GitLab comes to names that are no texts last (measured; no such job is valid).
+    let is_text = |entry: &&(Key, Node)| entry.0.as_str().is_some();
+    let ordered = root.iter().filter(is_text);
+    for (key, node) in ordered.chain(root.iter().filter(|entry| !is_text(entry))) {
         match classify(key, node) {
             Class::Hidden => check_hidden(&place, key, node, faults),
             Class::Job => found.extend(job(cx, &place, key, node, around, faults)),
@@ -145,5 +148,48 @@ fn check_hidden(jobs: &Place<'_>, key: &Key, node: &Node, faults: &mut Faults) {
         let name = to_s(&key.value, Keys::Symbols);
         let place = jobs.child(&name);
         Check::new(&place, node, faults).fault("config can't be blank");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn entries_that_are_no_jobs_hide_the_faults_of_jobs() {
+        check(
+            "foo: [bar]\na: {script: x}",
+            &["jobs foo config should implement the script:, run:, or trigger: keyword"],
+        );
+        check(
+            "foo:\na: {script: x}",
+            &["jobs foo config should implement the script:, run:, or trigger: keyword"],
+        );
+        check("'nil': {script: x}", &[]);
+        check(
+            ".a: {script: x}",
+            &["jobs config should contain at least one visible job"],
+        );
+        check(".a: {}\nb: {script: x}", &["jobs:.a config can't be blank"]);
+        check(
+            "My Job Name: {stage: test}\nb: {script: x}",
+            &["jobs my_job_name config should implement the script:, run:, or trigger: keyword"],
+        );
+        check(
+            "a: {script: 1, foo: 2, when: bar}\nb: {stage: zz}",
+            &["jobs b config should implement the script:, run:, or trigger: keyword"],
+        );
+        check(
+            "image: 1\n.a: {script: x}",
+            &[
+                "image config should be a hash or a string",
+                "image name should be a string",
+                "image name can't be blank",
+                "image config should be a hash or a string",
+                "image name should be a string",
+                "image name can't be blank",
+                "jobs config should contain at least one visible job",
+            ],
+        );
     }
 }

@@ -7,7 +7,7 @@ use tidegate_yaml::{Map, Node, Value};
 
 use super::parallel::{Matrix, Parallel, parallel};
 use crate::typed::{Check, Context, Faults, Place, flatten, raw_fault, specified, string};
-use crate::{IfAbsent, Spanned, Text};
+use crate::{IfAbsent, Text};
 
 /// A `needs` list as written: names of parallel jobs are not expanded yet.
 #[derive(Clone, Debug)]
@@ -109,13 +109,13 @@ pub(crate) fn needs(
     let numbered = items
         .iter()
         .filter_map(|item| item.as_map()?.get("parallel"));
-    let numbered = numbered.filter(|node| {
+    let mut numbered = numbered.filter(|node| {
         matches!(
             node.value,
             Value::Int(_) | Value::BigInt(_) | Value::Float(_)
         )
     });
-    if let Some(node) = numbered.last() {
+    if let Some(node) = numbered.next_back() {
         check.fault_at(node.span, "config cannot use \"parallel: <number>\".");
     }
     if !check.passed() {
@@ -286,10 +286,8 @@ fn job(
         Some(true) => IfAbsent::Ignore,
         _ => IfAbsent::Fail,
     };
-    if cx.has_extensions() {
-        if let Some(node) = specified(map, "if_absent") {
-            absent = if_absent(&mut check, map, node);
-        }
+    if let Some(node) = specified(map, "if_absent").filter(|_| cx.has_extensions()) {
+        absent = if_absent(&mut check, map, node);
     }
     if !check.passed() {
         return None;
@@ -450,7 +448,66 @@ fn project(place: &Place<'_>, node: &Node, map: &Map, faults: &mut Faults) -> Op
     })
 }
 
-/// A text that stands where it was written.
-pub(crate) fn at(value: std::sync::Arc<str>, span: Span) -> Text {
-    Spanned::new(value, span)
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn kinds_and_fields_of_needs_are_checked() {
+        check(
+            "j: {trigger: a/b, needs: [{pipeline: a/b}]}",
+            &["jobs:j:needs:need has an unsupported type"],
+        );
+        check(
+            "j: {script: x, needs: 1}",
+            &["jobs:j:needs config can only be a hash or an array"],
+        );
+        check(
+            "j: {script: x, needs: {}}",
+            &["jobs:j:needs config can not be an empty hash"],
+        );
+        check(
+            "j: {script: x, needs: ['']}",
+            &["jobs:j:needs:need config can't be blank"],
+        );
+        check(
+            "j: {script: x, needs: [{job: 1}]}",
+            &["jobs:j:needs:need job should be a string"],
+        );
+        check(
+            "j: {script: x, needs: [{job: j, foo: 1}]}",
+            &["jobs:j:needs:need config contains unknown keys: foo"],
+        );
+        check(
+            "j: {script: x, needs: [{job: j, optional: 1}]}",
+            &["jobs:j:needs:need optional should be a boolean value"],
+        );
+        check(
+            "j: {script: x, needs: [{job: }]}",
+            &[
+                "jobs:j:needs:need job should be a string",
+                "jobs:j:needs:need job can't be blank",
+            ],
+        );
+        check(
+            "j: {script: x, needs: [{pipeline: a, job: b}, {pipeline: a, job: c}, {pipeline: a, job: d}, {pipeline: a, job: e}, {pipeline: a, job: f}, {pipeline: a, job: g}]}",
+            &["jobs:j:needs config must be less than or equal to 5"],
+        );
+        check(
+            "j: {script: x, needs: [{project: a/b, job: c, ref: d, artifacts: true}]}",
+            &["jobs:j:needs:need has an unsupported type"],
+        );
+        check(
+            "j: {script: x, needs: [{job: j, parallel: 2}]}",
+            &[r#"jobs:j:needs config cannot use "parallel: <number>"."#],
+        );
+        check(
+            "j: {script: x, needs: [{job: j, parallel: foo}]}",
+            &["jobs:j:needs:need:parallel should be an integer or a hash"],
+        );
+        check(
+            "a: {script: x}\nb: {script: x, rules: [{when: always, needs: [{pipeline: a, job: b}]}]}",
+            &["jobs:b:rules:rule:needs config uses invalid types: cross_dependency"],
+        );
+    }
 }

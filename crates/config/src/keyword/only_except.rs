@@ -152,3 +152,54 @@ fn ref_pattern(cx: &mut Context<'_>, text: Text) -> RefPattern {
         regex,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn refs_variables_and_kubernetes_are_checked() {
+        check(
+            "j: {script: x, only: [1]}",
+            &[
+                "jobs:j:only config should be an array of strings or regular expressions using re2 syntax",
+            ],
+        );
+        check(
+            "j: {script: x, only: {}}",
+            &["jobs:j:only config can't be blank"],
+        );
+        check(
+            "j: {script: x, only: {foo: 1}}",
+            &["jobs:j:only config contains unknown keys: foo"],
+        );
+        check(
+            "j: {script: x, only: {refs: foo}}",
+            &[
+                "jobs:j:only refs should be an array of strings or regular expressions using re2 syntax",
+            ],
+        );
+        check(
+            "j: {script: x, only: {refs: [1]}}",
+            &[
+                "jobs:j:only refs should be an array of strings or regular expressions using re2 syntax",
+            ],
+        );
+        check(
+            "j: {script: x, only: {kubernetes: true}}",
+            &["jobs:j:only kubernetes unknown value: true"],
+        );
+        check(
+            "j: {script: x, only: {variables: foo}}",
+            &["jobs:j:only variables should be an array of strings"],
+        );
+        check(
+            "j: {script: x, only: {variables: [foo]}}",
+            &["jobs:j:only variables invalid expression syntax"],
+        );
+        check(
+            "j: {script: x, except: 1}",
+            &["jobs:j:except has to be either an array of conditions or a hash"],
+        );
+    }
+}

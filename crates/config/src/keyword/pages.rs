@@ -53,3 +53,36 @@ pub(crate) fn published_folder(map: &Map) -> Option<crate::Text> {
     let node = own.or_else(|| specified(map, "publish"));
     node.and_then(string)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn pages_and_their_folder_are_checked() {
+        check(
+            "j: {script: x, publish: x}",
+            &["jobs:j publish can only be used within a `pages` job"],
+        );
+        check(
+            "j: {script: x, pages: 1}",
+            &["jobs:j:pages config should be a hash or a boolean value"],
+        );
+        check(
+            "j: {script: x, pages: foo}",
+            &["jobs:j:pages config should be a hash or a boolean value"],
+        );
+        check(
+            "j: {script: x, pages: {path_prefix: 1}}",
+            &["jobs:j:pages path prefix should be a string"],
+        );
+        check(
+            "j: {script: x, pages: {expire_in: foo}}",
+            &["jobs:j:pages expire in should be a duration"],
+        );
+        check(
+            "j: {script: x, pages: {publish: 1}}",
+            &["jobs:j:pages publish should be a string"],
+        );
+    }
+}

@@ -176,3 +176,69 @@ pub(crate) fn instance_name(base: &str, values: &[(Arc<str>, Arc<str>)]) -> Arc<
     let values: Vec<_> = values.iter().map(|(_, value)| &**value).collect();
     format!("{base}: [{}]", values.join(", ")).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn numbers_and_matrices_are_checked() {
+        check(
+            "j: {script: x, parallel: 1.5}",
+            &["jobs:j:parallel config must be an integer"],
+        );
+        check(
+            "j: {script: x, parallel: foo}",
+            &["jobs:j:parallel should be an integer or a hash"],
+        );
+        check(
+            "j: {script: x, parallel: [1]}",
+            &["jobs:j:parallel should be an integer or a hash"],
+        );
+        check(
+            "j: {script: x, parallel: {}}",
+            &["jobs:j:parallel config missing required keys: matrix"],
+        );
+        check(
+            "j: {script: x, parallel: {foo: 1}}",
+            &[
+                "jobs:j:parallel config contains unknown keys: foo",
+                "jobs:j:parallel config missing required keys: matrix",
+            ],
+        );
+        check(
+            "j: {script: x, parallel: {matrix: foo}}",
+            &["jobs:j:parallel:matrix config should be an array of hashes"],
+        );
+        check(
+            "j: {script: x, parallel: {matrix: [foo]}}",
+            &["jobs:j:parallel:matrix config should be an array of hashes"],
+        );
+        check(
+            "j: {script: x, parallel: {matrix: [{}]}}",
+            &["jobs:j:parallel:matrix:variables config requires at least 1 items"],
+        );
+        check(
+            "j: {script: x, parallel: {matrix: [{A: }]}}",
+            &[
+                "jobs:j:parallel:matrix:variables config should be a hash of key value pairs, value can be an array",
+            ],
+        );
+        check(
+            "j: {script: x, parallel: {matrix: [{A: [true]}]}}",
+            &[
+                "jobs:j:parallel:matrix:variables config should be a hash of key value pairs, value can be an array",
+            ],
+        );
+        check(
+            "j: {script: x, parallel: {matrix: [{A: {b: c}}]}}",
+            &[
+                "jobs:j:parallel:matrix:variables config should be a hash of key value pairs, value can be an array",
+            ],
+        );
+        check(
+            "j: {trigger: a/b, parallel: 2}",
+            &[r#"jobs:j:parallel config cannot use "parallel: <number>"."#],
+        );
+    }
+}

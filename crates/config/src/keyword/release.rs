@@ -85,3 +85,74 @@ fn is_ref(text: &str) -> bool {
         || text.ends_with(".lock");
     !bad
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn tags_descriptions_and_assets_are_checked() {
+        check(
+            "j: {script: x, release: {}}",
+            &[
+                "jobs:j:release tag name should be a string",
+                "jobs:j:release tag name can't be blank",
+                "jobs:j:release description should be a string",
+                "jobs:j:release description can't be blank",
+            ],
+        );
+        check(
+            "j: {script: x, release: {tag_name: a}}",
+            &[
+                "jobs:j:release description should be a string",
+                "jobs:j:release description can't be blank",
+            ],
+        );
+        check(
+            "j: {script: x, release: {tag_name: 1, description: 1}}",
+            &[
+                "jobs:j:release tag name should be a string",
+                "jobs:j:release description should be a string",
+            ],
+        );
+        check(
+            "j: {script: x, release: {tag_name: a, description: b, foo: 1}}",
+            &["jobs:j:release config contains unknown keys: foo"],
+        );
+        check(
+            "j: {script: x, release: {tag_name: a, description: b, tag_message: 1}}",
+            &["jobs:j:release tag message should be a string"],
+        );
+        check(
+            "j: {script: x, release: {tag_name: a, description: b, released_at: foo}}",
+            &["jobs:j:release released at must be a valid datetime"],
+        );
+        check(
+            "j: {script: x, release: {tag_name: a, description: b, assets: 1}}",
+            &[
+                "jobs:j:release:assets config should be a hash",
+                "jobs:j:release:assets links should be an array of hashes",
+                "jobs:j:release:assets links can't be blank",
+            ],
+        );
+        check(
+            "j: {script: x, release: {tag_name: a, description: b, assets: {}}}",
+            &[
+                "jobs:j:release:assets links should be an array of hashes",
+                "jobs:j:release:assets links can't be blank",
+            ],
+        );
+        check(
+            "j: {script: x, release: {tag_name: a, description: b, assets: {foo: 1}}}",
+            &[
+                "jobs:j:release:assets config contains unknown keys: foo",
+                "jobs:j:release:assets links should be an array of hashes",
+                "jobs:j:release:assets links can't be blank",
+            ],
+        );
+        check(
+            "j: {script: x, release: {tag_name: a, description: b, assets: {links: 1}}}",
+            &["jobs:j:release:assets links should be an array of hashes"],
+        );
+    }
+}

@@ -155,3 +155,48 @@ pub(crate) fn exit_codes(node: &Node) -> Option<Vec<i64>> {
         None => code(node).map(|code| vec![code]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn counts_and_reasons_are_checked() {
+        check(
+            "j: {script: x, retry: -1}",
+            &["retry config must be greater than or equal to 0"],
+        );
+        check(
+            "j: {script: x, retry: 1.5}",
+            &["retry config has to be either an integer or a hash"],
+        );
+        check(
+            "j: {script: x, retry: {max: 3}}",
+            &["retry max must be less than or equal to 2"],
+        );
+        check(
+            "j: {script: x, retry: {max: a}}",
+            &["retry max is not a number"],
+        );
+        check(
+            "j: {script: x, retry: {when: foo}}",
+            &["retry when is not included in the list"],
+        );
+        check(
+            "j: {script: x, retry: {when: 1}}",
+            &["retry when should be an array of strings or a string"],
+        );
+        check(
+            "j: {script: x, retry: {when: runner_interrupted}}",
+            &["retry when is not included in the list"],
+        );
+        check(
+            "j: {script: x, retry: {exit_codes: a}}",
+            &["retry exit codes should be an array of integers or an integer"],
+        );
+        check(
+            "j: {script: x, retry: [1]}",
+            &["retry config has to be either an integer or a hash"],
+        );
+    }
+}

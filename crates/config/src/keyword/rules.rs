@@ -12,7 +12,7 @@ use super::rules_cache::cache_clause;
 use super::rules_files::{changes, exists};
 use super::variables::plain_variables;
 use crate::ruby::{Keys, inspect, to_s};
-use crate::typed::{Check, Context, Faults, Place, flatten, is_blank, specified};
+use crate::typed::{Check, Context, Faults, Place, flatten, specified};
 use crate::{AutoCancelSpec, Clause, IfClause, Rule, RuleWhen, Spanned, Text};
 
 /// Rules with their needs as written.
@@ -186,9 +186,8 @@ fn own_fields(
         check.without_keys(node, &["start_in"], "config contains disallowed keys");
     }
     if let Some(node) = specified(map, "if") {
-        if condition(cx, node).is_none() {
-            check.fault_at(node.span, "if invalid expression syntax");
-        }
+        let valid = condition(cx, node).is_some();
+        check.ensure(valid, node.span, "if invalid expression syntax");
     }
     let spanned = |value: Option<bool>, node: Option<&Node>| {
         value
@@ -307,6 +306,87 @@ pub(crate) fn ends_with_bare_when(node: &Node) -> bool {
     let Some(map) = nodes.last().and_then(|node| node.as_map()) else {
         return false;
     };
-    let when = map.get("when").filter(|_| map.len() == 1);
-    when.is_some_and(|node| !is_blank(node) && node.as_str() != Some("never"))
+    let written = map.iter().filter(|(_, node)| !node.is_null()).count();
+    let when = specified(map, "when").filter(|_| written == 1);
+    when.is_some_and(|node| node.as_str() != Some("never"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn conditions_and_words_of_rules_are_checked() {
+        check(
+            "j: {script: x, rules: 1}",
+            &["jobs:j rules should be an array containing hashes and arrays of hashes"],
+        );
+        check(
+            "j: {script: x, rules: []}",
+            &["jobs:j:rules config can't be blank"],
+        );
+        check(
+            "j: {script: x, rules: [1]}",
+            &["jobs:j rules should be an array containing hashes and arrays of hashes"],
+        );
+        check(
+            "j: {script: x, rules: [{}]}",
+            &["jobs:j:rules:rule config can't be blank"],
+        );
+        check(
+            "j: {script: x, rules: [{foo: 1}]}",
+            &["jobs:j:rules:rule config contains unknown keys: foo"],
+        );
+        check(
+            "j: {script: x, rules: [{if: 1}]}",
+            &["jobs:j:rules:rule if invalid expression syntax"],
+        );
+        check(
+            "j: {script: x, rules: [{if: '$X =='}]}",
+            &["jobs:j:rules:rule if invalid expression syntax"],
+        );
+        check(
+            "j: {script: x, rules: [{if: $X, when: delayed}]}",
+            &[
+                "jobs:j:rules:rule start in can't be blank",
+                "jobs:j:rules:rule start in should be a duration",
+                "jobs:j:rules:rule start in should not exceed the limit",
+            ],
+        );
+        check(
+            "j: {script: x, rules: [{if: $X, when: delayed, start_in: foo}]}",
+            &[
+                "jobs:j:rules:rule start in should be a duration",
+                "jobs:j:rules:rule start in should not exceed the limit",
+            ],
+        );
+        check(
+            "j: {script: x, rules: [{if: $X, start_in: 1 day}]}",
+            &["jobs:j:rules:rule config contains disallowed keys: start_in"],
+        );
+        check(
+            "j: {script: x, rules: [{if: $X, allow_failure: 1}]}",
+            &["jobs:j:rules:rule allow failure should be a boolean value"],
+        );
+        check(
+            "j: {script: x, rules: [{if: $X, interruptible: 1}]}",
+            &["jobs:j:rules:rule interruptible should be a boolean value"],
+        );
+        check(
+            "j: {script: x, rules: [{needs: 1}]}",
+            &["jobs:j:rules:rule:needs config can only be a hash or an array"],
+        );
+        check(
+            "j: {script: x, rules: [{variables: 1}]}",
+            &["jobs:j:rules:rule:variables config should be a hash"],
+        );
+        check(
+            "j: {script: x, rules: [{if: $X}], only: [main]}",
+            &["jobs:j config key may not be used with `rules`: only"],
+        );
+        check(
+            "j: {script: x, rules: [[[[[[[[[[[{when: never}]]]]]]]]]]]}",
+            &["jobs:j rules should be an array containing hashes and arrays of hashes"],
+        );
+    }
 }

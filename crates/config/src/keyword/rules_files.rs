@@ -33,7 +33,6 @@ pub(crate) fn changes(
         return None;
     };
     let mut check = Check::new(&place, node, faults);
-    check.present("config", Some(node));
     let newer = cx.is_at_least(REGEXP);
     let known: &[&str] = if newer {
         &["paths", "compare_to", "regexp"]
@@ -157,4 +156,41 @@ fn paths_or_regexp(
         "paths has too many entries (maximum 50)",
     );
     (listed.unwrap_or_default(), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn lists_of_paths_are_checked() {
+        check(
+            "j: {script: x, rules: [{changes: 1}]}",
+            &["jobs:j:rules:rule:changes should be an array or a hash"],
+        );
+        check(
+            "j: {script: x, rules: [{changes: a}]}",
+            &["jobs:j:rules:rule:changes should be an array or a hash"],
+        );
+        check(
+            "j: {script: x, rules: [{changes: {paths: [a], compare_to: 1}}]}",
+            &["jobs:j:rules:rule:changes compare to should be a string"],
+        );
+        check(
+            "j: {script: x, rules: [{exists: 1}]}",
+            &["jobs:j:rules:rule:exists should be a string, an array of strings, or a hash"],
+        );
+        check(
+            "j: {script: x, rules: [{exists: [1]}]}",
+            &["jobs:j:rules:rule:exists config should be an array of strings"],
+        );
+        check(
+            "j: {script: x, rules: [{exists: {paths: [a], ref: b}}]}",
+            &["jobs:j:rules:rule:exists config missing required keys: project"],
+        );
+        check(
+            "j: {script: x, rules: [{exists: {paths: [a], project: 1}}]}",
+            &["jobs:j:rules:rule:exists project should be a string"],
+        );
+    }
 }

@@ -95,3 +95,38 @@ pub(crate) fn run(check: &mut Check<'_>, node: &Node) {
         check.fault_at(node.span, format_args!("run {error}"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn steps_are_held_against_their_schema() {
+        check(
+            "j: {run: [{script: b}]}",
+            &[
+                "jobs:j run object at `/0` is missing required properties: step",
+                "jobs:j run object at `/0` is missing required properties: func",
+                "jobs:j run object property at `/0/script` is a disallowed additional property",
+                "jobs:j run object at `/0` is missing required properties: name",
+                "jobs:j run object at `/0` is missing required properties: name",
+            ],
+        );
+        check(
+            "j: {run: [{name: a, script: b, step: c}]}",
+            &[
+                "jobs:j run object property at `/0/script` is a disallowed additional property",
+                "jobs:j run object property at `/0/step` is a disallowed additional property",
+            ],
+        );
+        check(
+            "j: {run: [{name: a, step: ./x, foo: 1}]}",
+            &[
+                "jobs:j run object property at `/0/foo` is a disallowed additional property",
+                "jobs:j run object property at `/0/step` is a disallowed additional property",
+                "jobs:j run object property at `/0/foo` is a disallowed additional property",
+                "jobs:j run object at `/0` is missing required properties: script",
+            ],
+        );
+    }
+}

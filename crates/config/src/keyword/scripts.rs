@@ -14,3 +14,36 @@ pub(crate) fn script(place: &Place<'_>, node: &Node, faults: &mut Faults) -> Opt
     }
     commands
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn what_is_no_text_or_list_of_texts_is_refused() {
+        check(
+            "j: {script: x, before_script: 1}",
+            &[
+                "jobs:j:before_script config should be a string or a nested array of strings up to 10 levels deep",
+            ],
+        );
+        check(
+            "j: {script: x, after_script: 1}",
+            &[
+                "jobs:j:after_script config should be a string or a nested array of strings up to 10 levels deep",
+            ],
+        );
+        check(
+            "a: {script: 1}",
+            &[
+                "jobs:a:script config should be a string or a nested array of strings up to 10 levels deep",
+            ],
+        );
+        check(
+            "a: {script: [[{a: b}]]}",
+            &[
+                "jobs:a:script config should be a string or a nested array of strings up to 10 levels deep",
+            ],
+        );
+    }
+}

@@ -144,3 +144,49 @@ pub(crate) fn dast_configuration(place: &Place<'_>, node: &Node, faults: &mut Fa
     check.string("site profile", field(map, "site_profile").as_ref());
     check.string("scanner profile", field(map, "scanner_profile").as_ref());
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::{Edition, Settings};
+    use crate::typed::testing::{check, check_with, gitlab};
+
+    #[test]
+    fn paid_keywords_are_unknown_in_the_free_edition_and_checked_in_the_other() {
+        let paid = Settings {
+            edition: Edition::Enterprise,
+            ..gitlab()
+        };
+        let yaml = "j: {script: x, identity: aws}";
+        check(yaml, &["jobs:j config contains unknown keys: identity"]);
+        let expected = ["jobs:j:identity config should be one of: google_cloud"];
+        check_with(&paid, yaml, &expected);
+        check_with(
+            &paid,
+            "j: {script: x, secrets: {A: {file: 1}}}",
+            &[
+                "jobs:j:secrets:a config must use exactly one of these keys: vault, \
+                 azure_key_vault, gcp_secret_manager, akeyless, gitlab_secrets_manager",
+                "jobs:j:secrets:a file should be a boolean value",
+            ],
+        );
+        check_with(
+            &paid,
+            "j: {script: x, secrets: {A: {vault: 1}, B: {vault: {path: p, field: f}}}}",
+            &[
+                "jobs:j:secrets:A:vault should be a hash or a string",
+                "jobs:j:secrets:b:vault engine can't be blank",
+            ],
+        );
+        check_with(
+            &paid,
+            "j: {script: x, needs: [{project: g/p, ref: main, job: b}], dast_configuration: {}}",
+            &[],
+        );
+        check_with(
+            &paid,
+            "j: {script: x, needs: [{pipeline: g/p}]}",
+            &["jobs:j:needs config uses invalid types: bridge"],
+        );
+        check_with(&paid, "j: {needs: [{pipeline: g/p}]}", &[]);
+    }
+}

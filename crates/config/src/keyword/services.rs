@@ -1,7 +1,7 @@
 //! `services` (reference `config.md` §9.5).
 
 use tidegate_pipeline::Service;
-use tidegate_yaml::{Node, Value};
+use tidegate_yaml::Node;
 
 use super::image::{own_fields, with_pull_policy};
 use super::scripts::script;
@@ -77,7 +77,60 @@ fn service(place: &Place<'_>, node: &Node, faults: &mut Faults) -> Option<Servic
     })
 }
 
-/// Whether `node` is a service in its short form.
-pub(crate) fn is_short(node: &Node) -> bool {
-    matches!(node.value, Value::Str(_))
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn services_are_lists_of_images() {
+        check(
+            "services: {name: foo}\na: {script: x}",
+            &[
+                "services config should be an array",
+                "services config should be an array",
+                "services config should be an array",
+            ],
+        );
+        check(
+            "services: [1]\na: {script: x}",
+            &[
+                "services:service config should be a hash or a string",
+                "services:service name should be a string",
+                "services:service name can't be blank",
+                "services:service config should be a hash or a string",
+                "services:service name should be a string",
+                "services:service name can't be blank",
+                "services:service config should be a hash or a string",
+                "services:service name should be a string",
+                "services:service name can't be blank",
+            ],
+        );
+        check(
+            "services: [{alias: x}]\na: {script: x}",
+            &[
+                "services:service name should be a string",
+                "services:service name can't be blank",
+                "services:service name should be a string",
+                "services:service name can't be blank",
+                "services:service name should be a string",
+                "services:service name can't be blank",
+            ],
+        );
+        check(
+            "services: [{name: x, foo: y}]\na: {script: x}",
+            &[
+                "services:service config contains unknown keys: foo",
+                "services:service config contains unknown keys: foo",
+                "services:service config contains unknown keys: foo",
+            ],
+        );
+        check(
+            "services: [{name: x, alias: 1}]\na: {script: x}",
+            &[
+                "services:service alias should be a string",
+                "services:service alias should be a string",
+                "services:service alias should be a string",
+            ],
+        );
+    }
 }

@@ -100,3 +100,62 @@ pub(crate) fn allow_failure(
         .filter(|_| check.passed())
         .map(AllowFailureSpec::ExitCodes)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn single_values_are_checked() {
+        check(
+            "j: {script: x, allow_failure: {foo: 1}}",
+            &["jobs:j:allow_failure config contains unknown keys: foo"],
+        );
+        check(
+            "j: {script: x, allow_failure: {exit_codes: a}}",
+            &["jobs:j:allow_failure exit codes should be an array of integers or an integer"],
+        );
+        check(
+            "j: {script: x, allow_failure: {exit_codes: [1, a]}}",
+            &["jobs:j:allow_failure exit codes should be an array of integers or an integer"],
+        );
+        check(
+            "j: {script: x, timeout: foo}",
+            &[
+                "jobs:j:timeout config should be a duration",
+                "jobs:j:timeout config should not exceed the limit",
+            ],
+        );
+        check(
+            "j: {script: x, timeout: 31 days}",
+            &["jobs:j:timeout config should not exceed the limit"],
+        );
+        check(
+            "j: {script: x, timeout: '0'}",
+            &[
+                "jobs:j:timeout config should be a duration",
+                "jobs:j:timeout config should not exceed the limit",
+            ],
+        );
+        check(
+            "j: {script: x, interruptible: 1}",
+            &["jobs:j:interruptible config should be a boolean value"],
+        );
+        check(
+            "j: {script: x, tags: foo}",
+            &["jobs:j:tags config should be an array of strings"],
+        );
+        check(
+            "j: {script: x, tags: [1]}",
+            &["jobs:j:tags config should be an array of strings"],
+        );
+        check(
+            "j: {script: x, tags: [[a]]}",
+            &["jobs:j:tags config should be an array of strings"],
+        );
+        check(
+            "j: {script: x, coverage: foo}",
+            &["jobs:j:coverage config must be a regular expression with re2 syntax"],
+        );
+    }
+}

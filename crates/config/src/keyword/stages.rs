@@ -24,3 +24,28 @@ pub(crate) fn stages(node: Option<&Node>, faults: &mut Faults) -> Vec<Text> {
     }
     found.unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn stages_are_texts() {
+        check(
+            "stages: foo\na: {script: x}",
+            &[
+                "stages config should be an array of strings or a nested array of strings up to 10 levels deep",
+            ],
+        );
+        check(
+            "stages: [1]\na: {script: x}",
+            &[
+                "stages config should be an array of strings or a nested array of strings up to 10 levels deep",
+            ],
+        );
+        check(
+            "stages: []\na: {script: x}",
+            &["a job: chosen stage test does not exist; available stages are "],
+        );
+    }
+}

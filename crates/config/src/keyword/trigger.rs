@@ -132,3 +132,63 @@ fn forward(place: &Place<'_>, map: &Map, trigger: &mut Trigger, faults: &mut Fau
     trigger.forward_pipeline_variables =
         check.boolean("pipeline variables", field("pipeline_variables"));
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn both_kinds_of_triggers_are_checked() {
+        check(
+            "j: {trigger: }",
+            &["jobs:j config should contain either a trigger or a needs:pipeline"],
+        );
+        check(
+            "j: {trigger: 1}",
+            &["jobs:j:trigger has to be either a string or a hash"],
+        );
+        check(
+            "j: {trigger: ''}",
+            &["jobs:j:trigger config can't be blank"],
+        );
+        check(
+            "j: {trigger: {}}",
+            &[
+                "jobs:j:trigger config can't be blank",
+                "jobs:j:trigger project should be a string",
+                "jobs:j:trigger project can't be blank",
+            ],
+        );
+        check(
+            "j: {trigger: {project: 1}}",
+            &["jobs:j:trigger project should be a string"],
+        );
+        check(
+            "j: {trigger: {branch: a}}",
+            &[
+                "jobs:j:trigger project should be a string",
+                "jobs:j:trigger project can't be blank",
+            ],
+        );
+        check(
+            "j: {trigger: {project: a/b, strategy: foo}}",
+            &["jobs:j:trigger strategy should be depend or mirror"],
+        );
+        check(
+            "j: {trigger: {project: a/b, inputs: 1}}",
+            &["jobs:j:trigger inputs should be a hash"],
+        );
+        check(
+            "j: {trigger: {project: a/b, forward: {foo: 1}}}",
+            &["jobs:j:trigger:forward config contains unknown keys: foo"],
+        );
+        check(
+            "j: {trigger: {project: a/b, include: x.yml}}",
+            &["jobs:j:trigger config contains unknown keys: project"],
+        );
+        check(
+            "j: {trigger: {include: 1}}",
+            &["jobs:j:trigger:include config should be an array or a string"],
+        );
+    }
+}

@@ -85,7 +85,7 @@ fn variable(
     let mut check = Check::new(&place, node, faults);
     check.ensure(alphanumeric, key.span, "key must be an alphanumeric string");
     let mut found = VariableDefinition {
-        key: name.clone(),
+        key: name,
         value: "".into(),
         raw: false,
         description: None,
@@ -152,7 +152,9 @@ fn options(check: &mut Check<'_>, map: &Map, found: &mut VariableDefinition) {
     check.ensure(options.is_some(), node.span, text);
     let options = values(options.unwrap_or_default());
     let value = map.get("value").map_or(Span::NONE, |node| node.span);
-    let listed = options.is_empty() || options.contains(&found.value) && map.contains("value");
+    let items = node.as_seq().unwrap_or_default();
+    let same = |item: &Node| matches!(&item.value, Value::Str(text) if *text == found.value);
+    let listed = items.is_empty() || items.iter().any(same) && map.contains("value");
     check.ensure(listed, value, "config value must be present in options");
     found.options = options;
 }
@@ -168,5 +170,50 @@ fn scalar_text(value: &Value) -> Arc<str> {
     match value {
         Value::Str(text) => text.clone(),
         other => to_s(other, Keys::Symbols).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn definitions_are_checked_by_place() {
+        check(
+            "variables: [a]\na: {script: x}",
+            &["variables config should be a hash"],
+        );
+        check(
+            "variables: {A: [1]}\na: {script: x}",
+            &["variable definition must be either a string or a hash"],
+        );
+        check(
+            "variables: {A: {value: a, options: [b]}}\na: {script: x}",
+            &["variables:a config value must be present in options"],
+        );
+        check(
+            "variables: {A: {options: [b]}}\na: {script: x}",
+            &["variables:a config value must be present in options"],
+        );
+        check(
+            "variables: {A: {value: a, options: a}}\na: {script: x}",
+            &["variables:a config options should be an array of strings"],
+        );
+        check(
+            "variables: {A: {value: a, description: []}}\na: {script: x}",
+            &["variables:a config description must be an alphanumeric string"],
+        );
+        check(
+            "a: {script: x, variables: {A: {value: a, description: b}}}",
+            &["jobs:a:variables:a config uses invalid data keys: description"],
+        );
+        check(
+            "a: {script: x, variables: {A: {value: a, options: [a]}}}",
+            &["jobs:a:variables:a config uses invalid data keys: options"],
+        );
+        check(
+            "a: {script: x, rules: [{when: always, variables: {A: {value: a}}}]}",
+            &["jobs:a:rules:rule:variables:a config must be a string"],
+        );
     }
 }

@@ -46,3 +46,40 @@ pub(crate) fn workflow(
     }
     workflow
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::typed::testing::check;
+
+    #[test]
+    fn rules_and_cancellation_of_workflows_are_checked() {
+        check(
+            "workflow: {foo: 1}\nj: {script: x}",
+            &["workflow config contains unknown keys: foo"],
+        );
+        check(
+            "workflow: {rules: []}\nj: {script: x}",
+            &["workflow:rules config can't be blank"],
+        );
+        check(
+            "workflow: {rules: [{when: manual}]}\nj: {script: x}",
+            &["workflow:rules:rule when unknown value: manual"],
+        );
+        check(
+            "workflow: {rules: [{if: $X, foo: 1}]}\nj: {script: x}",
+            &["workflow:rules:rule config contains unknown keys: foo"],
+        );
+        check(
+            "workflow: {rules: [{if: $X, interruptible: true}]}\nj: {script: x}",
+            &["workflow:rules:rule config contains unknown keys: interruptible"],
+        );
+        check(
+            "workflow: {rules: [{if: $X, allow_failure: true, needs: [], start_in: 1 day}]}\nj: {script: x}",
+            &["workflow:rules:rule config contains disallowed keys: start_in"],
+        );
+        check(
+            "workflow: {rules: [{if: $X, auto_cancel: 1}]}\nj: {script: x}",
+            &["workflow:rules:rule:auto_cancel config should be a hash"],
+        );
+    }
+}

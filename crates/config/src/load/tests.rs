@@ -510,6 +510,35 @@ fn origins_tell_what_an_include_lost_to() {
 }
 
 #[test]
+fn an_overlay_file_is_laid_over_the_jobs_in_our_dialect_only() {
+    let overlay = "jobs: {j: {tags: [fast]}, k: {tags: [x]}}\n";
+    let world = FixtureWorld::with_files([(crate::OVERLAY_FILE, overlay)]);
+    let text = "j: {script: x}\n.tidegate: {jobs: {k: {image: i}}}\nk: {script: x}\n";
+    let tags = |dialect| {
+        let settings = Settings {
+            dialect,
+            ..Settings::default()
+        };
+        let loaded = load(&root(text), &Scenario::push("main"), &world, &settings).unwrap();
+        assert!(
+            !loaded
+                .merged
+                .as_ref()
+                .unwrap()
+                .get("j")
+                .unwrap()
+                .as_map()
+                .unwrap()
+                .contains("tags")
+        );
+        let config = loaded.config.unwrap();
+        ["j", "k"].map(|job| config.jobs[job].body.tags.len())
+    };
+    assert_eq!(tags(Dialect::Tidegate), [1, 1]);
+    assert_eq!(tags(Dialect::Gitlab), [0, 0]);
+}
+
+#[test]
 fn ignored_include_keys_are_findings_where_asked_for() {
     let world = FixtureWorld::with_files([("a.yml", "a: {script: x}\n")]);
     let settings = Settings {

@@ -2,24 +2,60 @@
 
 use std::sync::Arc;
 
-use tidegate_source::Diagnostic;
+use tidegate_source::{Diagnostic, Span};
+use tidegate_yaml::Value;
 
-use crate::Spanned;
 use crate::keyword::needs::{NeededJob, WrittenNeed, WrittenNeeds};
+use crate::ruby::{Keys, inspect};
 use crate::typed::INVALID;
+use crate::{Spanned, VariableDefinition};
 
-/// The needs with the values of one instance filled in.
-///
-/// # Errors
-/// A name the job's matrix does not have.
+/// Names no job has, in GitLab's words, each once.
+#[derive(Default)]
+pub(super) struct Unknown {
+    faults: Vec<String>,
+    spans: Vec<Span>,
+}
+
+impl Unknown {
+    /// Nothing where no name was unknown.
+    ///
+    /// # Errors
+    /// All unknown names in one text, as GitLab tells them.
+    pub(super) fn result(self) -> Result<(), Diagnostic> {
+        if self.faults.is_empty() {
+            return Ok(());
+        }
+        let mut diagnostic = Diagnostic::error(INVALID, self.faults.join(", "));
+        for span in self.spans {
+            diagnostic = diagnostic.at(span);
+        }
+        Err(diagnostic)
+    }
+
+    fn add(&mut self, job: &str, name: &str, span: Span) {
+        let fault = format!("{job} job: '{name}' does not exist in matrix configuration");
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+            self.spans.push(span);
+        }
+    }
+}
+
+/// The needs of a job with the values of one instance filled in.
 pub(super) fn fill(
     job: &str,
     needs: &WrittenNeeds,
     values: &[(Arc<str>, Arc<str>)],
-) -> Result<WrittenNeeds, Diagnostic> {
+    variables: &[VariableDefinition],
+    unknown: &mut Unknown,
+) -> WrittenNeeds {
     let mut filler = Filler {
+        job,
         values,
-        unknown: Vec::new(),
+        variables,
+        span: needs.span,
+        unknown,
     };
     let mut filled = needs.clone();
     for need in &mut filled.entries {
@@ -47,21 +83,15 @@ pub(super) fn fill(
             WrittenNeed::Mirror { .. } => {}
         }
     }
-    if filler.unknown.is_empty() {
-        return Ok(filled);
-    }
-    let faults: Vec<_> = filler
-        .unknown
-        .iter()
-        .map(|name| format!("'{name}' does not exist in matrix configuration"))
-        .collect();
-    let text = format!("{job} job: {}", faults.join(", "));
-    Err(Diagnostic::error(INVALID, text).at(needs.span))
+    filled
 }
 
 struct Filler<'a> {
+    job: &'a str,
     values: &'a [(Arc<str>, Arc<str>)],
-    unknown: Vec<String>,
+    variables: &'a [VariableDefinition],
+    span: Span,
+    unknown: &'a mut Unknown,
 }
 
 impl Filler<'_> {
@@ -107,9 +137,13 @@ impl Filler<'_> {
         if let Some((_, value)) = known {
             return value.clone();
         }
-        if !self.unknown.iter().any(|known| known == name) {
-            self.unknown.push(name.to_owned());
+        let variable = self.variables.iter().find(|known| &*known.key == name);
+        if let Some(variable) = variable {
+            // GitLab prints the inner form of a job's own variables.
+            let value = inspect(&Value::Str(variable.value.clone()), Keys::Symbols);
+            return format!("{{:value=>{value}}}").into();
         }
+        self.unknown.add(self.job, name, self.span);
         "".into()
     }
 }

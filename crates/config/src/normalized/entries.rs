@@ -85,6 +85,9 @@ pub(super) fn caches(node: &Node) -> Json {
 }
 
 fn cache(node: &Node) -> Json {
+    if node.is_null() {
+        return Json::Null;
+    }
     let mut cache = compact(node);
     let key = node.as_map().and_then(|map| specified(map, "key"));
     let key = key.map_or(json!("default"), cache_key);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use tidegate_expr::{Expression, Pattern, valid_for_config};
-use tidegate_source::Diagnostic;
+use tidegate_source::{Diagnostic, Span};
 use tidegate_yaml::{Key, Map, Node};
 
 use super::Check;
@@ -16,6 +16,8 @@ pub(crate) struct Context<'s> {
     /// Rules repeat; each text is parsed once. `None`: not valid.
     expressions: FxHashMap<Arc<str>, Option<Arc<Expression>>>,
     patterns: FxHashMap<Arc<str>, Option<Arc<Pattern>>>,
+    /// Where overlays stand: Tidegate's own keys are at home there.
+    pub(crate) overlays: Vec<Span>,
     /// Warnings and findings, which stop nothing.
     pub(crate) remarks: Vec<Diagnostic>,
 }
@@ -27,6 +29,7 @@ impl<'s> Context<'s> {
             settings,
             expressions: FxHashMap::default(),
             patterns: FxHashMap::default(),
+            overlays: Vec::new(),
             remarks: Vec::new(),
         }
     }
@@ -101,6 +104,12 @@ impl<'s> Context<'s> {
 
     /// Notes the use of one of Tidegate's own keys.
     pub(crate) fn find_extension(&mut self, key: &Key) {
+        let inside = |over: &Span| {
+            over.file == key.span.file && over.start <= key.span.start && key.span.end <= over.end
+        };
+        if self.overlays.iter().any(inside) {
+            return;
+        }
         let name = key.as_str().unwrap_or_default();
         let text = format!(
             "GitLab rejects the key `{name}`; move it into a `.tidegate:` overlay or run `tidegate export`"

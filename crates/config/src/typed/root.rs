@@ -12,7 +12,7 @@ use crate::keyword::stages::stages;
 use crate::keyword::variables::{Form, variables};
 use crate::keyword::workflow::workflow;
 use crate::settings::Settings;
-use crate::{Config, Workflow, logical, normalize};
+use crate::{Config, Workflow, logical, normalize, overlay};
 
 /// Types and checks the merged tree `root` (reference `config.md` §8–§11).
 ///
@@ -20,6 +20,8 @@ use crate::{Config, Workflow, logical, normalize};
 pub(crate) fn build(root: &Map, settings: &Settings) -> (Option<Config>, Vec<Diagnostic>) {
     let mut cx = Context::new(settings);
     let mut faults = Faults::new();
+    let laid = with_overlay(&mut cx, root, &mut faults);
+    let root = laid.as_ref().unwrap_or(root);
     let config = match typed(&mut cx, root, &mut faults) {
         Ok(config) => config,
         Err(only) => {
@@ -30,6 +32,19 @@ pub(crate) fn build(root: &Map, settings: &Settings) -> (Option<Config>, Vec<Dia
     let config = config.filter(|_| faults.is_empty());
     faults.append(&mut cx.remarks);
     (config, faults)
+}
+
+/// The tree with the overlay it carries, where there is one and it counts.
+fn with_overlay(cx: &mut Context<'_>, root: &Map, faults: &mut Faults) -> Option<Map> {
+    let node = root.get(overlay::KEY).filter(|_| cx.has_extensions())?;
+    let over = node.as_map()?;
+    // Each job's part on its own: a part may come from a file of its own.
+    let jobs = over.get("jobs").and_then(Node::as_map);
+    let parts = jobs.into_iter().flatten().map(|(_, part)| part.span);
+    cx.overlays.extend(parts);
+    let mut laid = root.clone();
+    faults.extend(overlay::apply(&mut laid, over));
+    Some(laid)
 }
 
 fn typed(

@@ -10,8 +10,8 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
-use tidegate_pipeline::{CacheSuffix, GitSpec, Pipeline, Presence, ShellKind, Status};
-use tidegate_plan::{Detail, Outcome, Plan};
+use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
+use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
 use tidegate_report::run::summary;
 use tidegate_run::{
     Base, Begun, Control, Interrupt, ProjectFacts, RunSetup, base_tree, begin, run as run_pipeline,
@@ -21,7 +21,7 @@ use tidegate_workspace::{Layer, Wanted, probe};
 use tidegate_world::{Subject, job_repository, tracked_paths, write_committed};
 
 use super::explain::unknown;
-use super::{require_planned, require_valid, show, unsupported};
+use super::{require_planned, require_valid, show_diagnostics, unsupported};
 use crate::SUPERVISE;
 use crate::cli::{Global, RunArgs};
 use crate::exit::{Exit, Failure};
@@ -35,7 +35,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Plans and runs the pipeline.
-pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     let project = Project::open(global, &args.scenario)?;
     let loaded = project.load()?;
     require_valid(global, &loaded)?;
@@ -45,9 +45,9 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     require_planned(global, &loaded, &plan)?;
     let pipeline = chosen(pipeline_of(&plan)?, &args.jobs, &plan)?;
     if let Some(config) = &loaded.config {
-        let problems = unsupported::problems(config, &pipeline);
+        let problems = unsupported::problems(config, &pipeline, args.executor);
         if !problems.is_empty() {
-            show(global, &loaded, &problems);
+            show_diagnostics(global, &loaded, &problems);
             return Err(Failure::unusable(
                 "the run needs what Tidegate cannot do yet",
             ));
@@ -111,7 +111,9 @@ fn setup(project: &Project, args: &RunArgs, pipeline: Arc<Pipeline>) -> Result<R
     let failed = |what: &'static str| {
         move |error: &dyn std::fmt::Display| Failure::unusable(format!("failed to {what}: {error}"))
     };
-    let wanted: Wanted = match &args.workspace {
+    let settings = &project.settings.run;
+    let of_settings = settings.workspace.map(|workspace| workspace.name());
+    let wanted: Wanted = match args.workspace.as_deref().or(of_settings) {
         Some(text) => text
             .parse()
             .map_err(|error| failed("use --workspace")(&error))?,
@@ -127,7 +129,6 @@ fn setup(project: &Project, args: &RunArgs, pipeline: Arc<Pipeline>) -> Result<R
     let begun = begin(&store, &key).map_err(|error| failed("begin the run")(&error))?;
     let base = base(project, &store, &key, begun.record.id)?;
     let scenario = &project.scenario;
-    let separate = scenario.project.separate_protected_caches;
     let path = &scenario.project.path;
     let server = &scenario.server;
     Ok(RunSetup {
@@ -139,23 +140,27 @@ fn setup(project: &Project, args: &RunArgs, pipeline: Arc<Pipeline>) -> Result<R
         store,
         executor: ShellExecutor::of_this_binary(SUPERVISE)
             .map_err(|error| failed("find this program's own file")(&error))?,
-        environment: Environment::inherited(std::env::vars_os()),
+        environment: match settings.environment {
+            Some(tidegate_settings::Environment::Clean) => Environment::clean(std::env::vars_os()),
+            _ => Environment::inherited(std::env::vars_os()),
+        },
         backend,
         base,
-        parallel: args.parallel.unwrap_or_else(cores),
+        parallel: args.parallel.or(settings.jobs).unwrap_or_else(cores),
         project: ProjectFacts {
             key,
             directory: path.rsplit('/').next().unwrap_or(path).to_owned(),
             url: format!("{}://{}/{path}", server.protocol, server.host),
         },
         git: git(project),
-        suffix: CacheSuffix {
-            cleared: scenario.project.cache_counter,
-            protected: separate.then_some(scenario.protected),
-        },
-        default_timeout: DEFAULT_TIMEOUT,
+        suffix: cache_suffix(scenario, ProtectedCaches::default()),
+        default_timeout: settings
+            .default_timeout
+            .map_or(DEFAULT_TIMEOUT, |period| period.0),
         grace: GRACE,
-        log_limit: TraceOptions::DEFAULT_LIMIT,
+        log_limit: settings
+            .log_limit
+            .map_or(TraceOptions::DEFAULT_LIMIT, |size| size.0),
         shell: ShellKind::Bash,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })

@@ -5,15 +5,22 @@ use tidegate_pipeline::Pipeline;
 use tidegate_source::{Diagnostic, Span};
 
 use super::run::will_run;
+use crate::cli::Executor;
 
 /// What the jobs of a pipeline ask for that a run cannot give.
-pub fn problems(config: &Config, pipeline: &Pipeline) -> Vec<Diagnostic> {
+///
+/// An image or a service needs a container engine, which is not used yet; who asks for the shell executor does without.
+pub(super) fn problems(
+    config: &Config,
+    pipeline: &Pipeline,
+    executor: Option<Executor>,
+) -> Vec<Diagnostic> {
     let jobs = config
         .jobs
         .values()
         .filter(|job| will_run(pipeline, &job.name));
     let mut problems: Vec<Diagnostic> = Vec::new();
-    for problem in jobs.flat_map(of_job) {
+    for problem in jobs.flat_map(|job| of_job(job, executor)) {
         // Instances of a parallel job share their keywords.
         if !problems.contains(&problem) {
             problems.push(problem);
@@ -22,7 +29,7 @@ pub fn problems(config: &Config, pipeline: &Pipeline) -> Vec<Diagnostic> {
     problems
 }
 
-fn of_job(job: &Job) -> Vec<Diagnostic> {
+fn of_job(job: &Job, executor: Option<Executor>) -> Vec<Diagnostic> {
     let body = &job.body;
     let mut problems = Vec::new();
     let mut say = |keyword: &str, span: Span, what: &str| {
@@ -38,6 +45,16 @@ fn of_job(job: &Job) -> Vec<Diagnostic> {
             trigger.span,
             "pipelines triggered by a pipeline are not run",
         );
+    }
+    if executor.is_none() {
+        let hint =
+            "containers are not run; `--executor shell` runs the job in the shell of this machine";
+        if let Some(image) = &body.image {
+            say("image", image.span, hint);
+        }
+        if let Some(service) = body.services.first() {
+            say("services", service.span, hint);
+        }
     }
     for (keyword, _) in &body.further {
         match &*keyword.value {

@@ -6,6 +6,9 @@ mod files;
 mod interrupt;
 mod list;
 mod run;
+mod scenario;
+mod settings;
+mod views;
 
 use tidegate_testkit::{Ended, Sandbox};
 

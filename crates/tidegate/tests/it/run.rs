@@ -252,3 +252,23 @@ fn what_cannot_be_carried_out_yet_is_named_with_its_line() {
     error: the run needs what Tidegate cannot do yet
     ");
 }
+
+#[test]
+fn a_job_with_an_image_runs_in_the_shell_when_asked_to() {
+    let repo = repository("job:\n  image: alpine\n  script: [echo ran]\n");
+    let ended = repo.run(&["run"]);
+    assert_eq!(ended.code, Some(2), "{}", ended.shown());
+    assert!(
+        ended.stderr.contains("`--executor shell`"),
+        "{}",
+        ended.stderr
+    );
+    assert!(
+        ended.stderr.contains(".gitlab-ci.yml:2:"),
+        "{}",
+        ended.stderr
+    );
+    let ended = repo.run(&["run", "--executor", "shell"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.shown());
+    assert!(ended.stdout.contains("job | ran"), "{}", ended.stdout);
+}

@@ -1,6 +1,8 @@
 //! A body with nothing in it, and the list of keywords in force.
 
-use tidegate_yaml::{Map, Node};
+use std::sync::Arc;
+
+use tidegate_yaml::{Map, Node, Value};
 
 use super::shared::SharedEntries;
 use crate::keyword::default::{Defaults, KEYS as DEFAULT_KEYS};
@@ -55,13 +57,12 @@ pub(super) fn keywords(
     defaults: &Defaults,
     inherit: &Inherit,
     inherited: &[&str],
-) -> Vec<(std::sync::Arc<str>, Node)> {
+) -> Vec<(Arc<str>, Node)> {
     let mut found = Vec::with_capacity(map.len());
     for (key, node) in map {
-        if let tidegate_yaml::Value::Str(name) = &key.value {
-            if !node.is_null() {
-                found.push((name.clone(), node.clone()));
-            }
+        match &key.value {
+            Value::Str(name) if !node.is_null() => found.push((name.clone(), node.clone())),
+            _ => {}
         }
     }
     for key in DEFAULT_KEYS {

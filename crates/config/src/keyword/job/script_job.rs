@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use tidegate_pipeline::Artifacts;
+use tidegate_pipeline::{Artifacts, When};
+use tidegate_source::Span;
 use tidegate_yaml::{Key, Map, Node};
 
 use super::body::{body, keywords};
@@ -59,6 +60,13 @@ const JOB_KEYS: [&str; 24] = [
     "interruptible",
     "environment",
 ];
+const EXCLUSIVE: [[&str; 2]; 5] = [
+    ["script", "trigger"],
+    ["run", "trigger"],
+    ["script", "run"],
+    ["before_script", "run"],
+    ["after_script", "run"],
+];
 const ENTERPRISE_KEYS: [&str; 3] = ["secrets", "identity", "dast_configuration"];
 const WHENS: [&str; 5] = ["on_success", "on_failure", "always", "manual", "delayed"];
 const WHENS_TEXT: &str = "should be one of: on_success, on_failure, always, manual, delayed";
@@ -77,7 +85,7 @@ const FURTHER: [&str; 8] = [
 
 /// What a job says of itself, before its entries.
 struct OwnFields {
-    when: Option<Spanned<tidegate_pipeline::When>>,
+    when: Option<Spanned<When>>,
     start_in: Start,
     dependencies: Option<Vec<Text>>,
     manual_confirmation: Option<Text>,
@@ -118,10 +126,13 @@ pub(crate) fn job(
     if let Some(node) = specified(map, "inputs") {
         input_values(&mut check, node);
     }
-    if lacks_caches(&written.body) {
-        check.fault("config rules:cache requires the job to define a cache");
+    let rules_place = place.child("rules");
+    let mut passed = check.passed() && below.is_empty();
+    if let Some(span) = cacheless_clause(&written.body) {
+        passed = false;
+        let text = "cache requires the job to define a cache";
+        Check::new(&rules_place.child("rule"), node, &mut below).fault_at(span, text);
     }
-    let passed = check.passed() && below.is_empty();
     faults.append(&mut below);
     if !passed {
         return None;
@@ -141,6 +152,9 @@ fn own_fields(
 ) -> OwnFields {
     first_checks(check, key, map, node);
     let resource_group = shared_checks(check, map);
+    for pair in EXCLUSIVE {
+        check.exclusive_keys(map, pair);
+    }
     if cx.is_enterprise() {
         let mut known = JOB_KEYS.to_vec();
         known.extend(KEYS);
@@ -275,9 +289,7 @@ fn read_entries(
         caches(cx, Some(parent), node, faults)
     });
     body.caches = caches.unwrap_or_default();
-    let image_span = map
-        .get("image")
-        .map_or(tidegate_source::Span::NONE, |node| node.span);
+    let image_span = map.get("image").map_or(Span::NONE, |node| node.span);
     let image = entries.inheritable("image", defaults.image.as_ref(), image);
     body.image = image.map(|image| Spanned::new(image, image_span));
     body.services = entries
@@ -291,9 +303,7 @@ fn read_entries(
             None
         }
     };
-    let retry_span = map
-        .get("retry")
-        .map_or(tidegate_source::Span::NONE, |node| node.span);
+    let retry_span = map.get("retry").map_or(Span::NONE, |node| node.span);
     let retry = entries.inheritable("retry", defaults.retry.as_ref(), |_, node, faults| {
         retry(cx, node, faults)
     });
@@ -301,9 +311,7 @@ fn read_entries(
     body.tags = entries
         .inheritable("tags", defaults.tags.as_ref(), tags)
         .unwrap_or_default();
-    let span = map
-        .get("artifacts")
-        .map_or(tidegate_source::Span::NONE, |node| node.span);
+    let span = map.get("artifacts").map_or(Span::NONE, |node| node.span);
     let artifacts = entries.inheritable("artifacts", defaults.artifacts.as_ref(), artifacts);
     body.artifacts = artifacts.map(|artifacts| Spanned::new(artifacts, span));
     let needs = entries.own("needs", |place, node, faults| {
@@ -342,7 +350,7 @@ fn read_entries(
     body.keywords = keywords(map, defaults, &inherit, &DEFAULT_KEYS);
     WrittenJob {
         name: "".into(),
-        span: tidegate_source::Span::NONE,
+        span: Span::NONE,
         body,
         needs,
         rule_needs: rules.needs,
@@ -389,11 +397,15 @@ fn needed_dependencies(check: &mut Check<'_>, dependencies: &[Text], needs: Opti
     }
 }
 
-/// Whether a rule asks for the state of caches the job does not have.
-fn lacks_caches(body: &JobBody) -> bool {
+/// Where a rule asks for the state of caches the job does not have.
+fn cacheless_clause(body: &JobBody) -> Option<Span> {
     let mut clauses = body.rules.iter().flatten().flat_map(|rule| &rule.clauses);
-    body.caches.is_empty()
-        && clauses.any(|clause| matches!(clause, Clause::Cache(clause) if clause.of.is_empty()))
+    clauses.find_map(|clause| match clause {
+        Clause::Cache(clause) if clause.of.is_empty() && body.caches.is_empty() => {
+            Some(clause.span)
+        }
+        _ => None,
+    })
 }
 
 fn finish(written: &mut WrittenJob, own: OwnFields, map: &Map) {

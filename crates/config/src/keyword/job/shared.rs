@@ -68,7 +68,7 @@ pub(crate) struct WrittenJob {
     pub parallel: Option<Parallel>,
 }
 
-/// The checks every job begins with: name, key collisions, keys.
+/// The checks every job begins with: its name, and keys that rules rule out.
 pub(super) fn first_checks(check: &mut Check<'_>, key: &Key, map: &Map, node: &Node) {
     check.ensure(!is_blank_key(key), key.span, "name can't be blank");
     let is_text = matches!(key.value, Value::Str(_));
@@ -76,15 +76,6 @@ pub(super) fn first_checks(check: &mut Check<'_>, key: &Key, map: &Map, node: &N
     let length = to_s(&key.value, Keys::Symbols).chars().count();
     let text = "name is too long (maximum is 255 characters)";
     check.ensure(length <= 255, key.span, text);
-    for pair in [
-        ["script", "trigger"],
-        ["run", "trigger"],
-        ["script", "run"],
-        ["before_script", "run"],
-        ["after_script", "run"],
-    ] {
-        check.exclusive_keys(map, pair);
-    }
     if specified(map, "rules").is_some() {
         without_policies(check, map, node);
     }
