@@ -13,7 +13,7 @@ use tidegate_pipeline::{CacheWhen, FailureReason, JobSpec, ShellKind, Status, St
 use crate::cancel::{CancelReason, Canceller};
 use crate::duration;
 use crate::feature::Features;
-use crate::job::{JobRun, Outcome};
+use crate::job::{JobRun, Outcome, Remains};
 use crate::profile::Profile;
 use crate::script::{self, Scripts, Source};
 use crate::settings::{Settings, Strategy};
@@ -142,21 +142,23 @@ impl Driver {
     }
 
     /// Runs the job to its end.
-    pub(crate) fn drive(mut self) -> Outcome {
+    pub(crate) fn drive(mut self) -> (Outcome, Remains) {
         self.started = Instant::now();
         self.header();
-        let result = match self.prepare_executor() {
+        let (result, remains) = match self.prepare_executor() {
             Ok(mut supervisor) => {
                 let result = self.stages(&mut supervisor);
-                // Ends whatever is left of the job before it is called over.
-                drop(supervisor);
-                result
+                // Every stage ends all its processes, so an idle supervisor may go later; after a fault of its own it has to end
+                // whatever is left of the job before that is called over.
+                let broken = result.as_ref().is_err_and(JobError::is_of_system);
+                let remains = Remains::of((!broken).then_some(supervisor));
+                (result, remains)
             }
-            Err(error) => Err(JobError::system(error.to_string())),
+            Err(error) => (Err(JobError::system(error.to_string())), Remains::of(None)),
         };
         self.footer(&result);
         let error = result.err();
-        Outcome {
+        let outcome = Outcome {
             status: match error.as_ref().map(|error| error.kind) {
                 None => Status::Success,
                 Some(ErrorKind::Canceled) => Status::Canceled,
@@ -169,7 +171,8 @@ impl Driver {
             coverage: self.trace.finish(),
             leaky: self.leaky,
             leftovers: self.leftovers,
-        }
+        };
+        (outcome, remains)
     }
 
     fn stages(&mut self, supervisor: &mut Supervisor) -> Result<(), JobError> {
@@ -705,6 +708,10 @@ impl JobError {
             kind: ErrorKind::Failed(FailureReason::ScriptFailure),
             exit_code,
         }
+    }
+
+    fn is_of_system(&self) -> bool {
+        self.kind == ErrorKind::System
     }
 
     fn system(message: String) -> Self {

@@ -40,7 +40,7 @@ mod variables;
 pub use cancel::{CancelReason, Canceller};
 pub use environment::Environment;
 pub use feature::Features;
-pub use job::{JobRun, Outcome, Running, ShellExecutor};
+pub use job::{JobRun, Outcome, Remains, Running, ShellExecutor};
 pub use storage::{Storage, StorageContext, StorageFailure};
 pub use supervisor::main as supervisor_main;
 pub use supervisor::owner::SupervisorCommand;
