@@ -3,7 +3,13 @@
 pub mod explain;
 pub mod lint;
 pub mod list;
+pub mod logs;
+mod machine;
+mod past;
+pub mod resume;
 pub mod run;
+pub mod runs;
+mod selection;
 mod unsupported;
 
 use std::io::stderr;

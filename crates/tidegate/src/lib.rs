@@ -5,6 +5,7 @@
     reason = "clap makes help of the doc comments of arguments"
 )]
 
+mod arguments;
 mod cli;
 mod command;
 mod exit;
@@ -32,12 +33,17 @@ pub fn main() -> ExitCode {
     if arguments.nth(1).is_some_and(|word| word == SUPERVISE) {
         return tidegate_exec::supervisor_main(arguments, enter);
     }
-    let cli = Cli::parse();
+    let mut cli = Cli::parse_from(arguments::with_follow(std::env::args_os()));
+    if cli.global.no_color {
+        cli.global.color = cli::Color::Never;
+    }
     let done = match &cli.command {
         Command::Run(args) => command::run::run(&cli.global, args),
         Command::List(args) => command::list::run(&cli.global, args),
         Command::Explain(args) => command::explain::run(&cli.global, args),
         Command::Lint(args) => command::lint::run(&cli.global, args),
+        Command::Runs(args) => command::runs::run(&cli.global, args),
+        Command::Logs(args) => command::logs::run(&cli.global, args),
     };
     done.unwrap_or_else(|failure| tell(&failure)).into()
 }

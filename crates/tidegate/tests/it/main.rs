@@ -5,6 +5,8 @@ mod cache;
 mod files;
 mod interrupt;
 mod list;
+mod past;
+mod resume;
 mod run;
 
 use tidegate_testkit::{Ended, Sandbox};
