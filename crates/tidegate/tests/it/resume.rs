@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::process::{Child, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tidegate_testkit::Sandbox;
@@ -136,14 +138,28 @@ fn moments(count: u32, span: Duration) -> impl Iterator<Item = Duration> {
 
 #[test]
 fn a_run_killed_at_any_moment_goes_on_and_repeats_no_finished_job() {
-    let (count, span) = match std::env::var_os("TIDEGATE_LONG") {
-        Some(_) => (200, Duration::from_millis(9000)),
-        None => (12, Duration::from_millis(6000)),
+    // Killed in the ordinary suite a dozen times, with TIDEGATE_LONG=1 two hundred times.
+    let (count, span, threads) = match std::env::var_os("TIDEGATE_LONG") {
+        Some(_) => (200, Duration::from_millis(12_000), 4),
+        None => (12, Duration::from_millis(6000), 2),
     };
-    let mut finished = Vec::new();
-    for (number, delay) in moments(count, span).enumerate() {
-        finished.push(kill_and_resume(delay, &format!("{}", 10_000 + number)));
-    }
+    let trials: Vec<(usize, Duration)> = moments(count, span).enumerate().collect();
+    let next = AtomicUsize::new(0);
+    let finished: Mutex<Vec<usize>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some((number, delay)) = trials.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let jobs = kill_and_resume(*delay, &format!("{}", 10_000 + number));
+                    let mut all = finished.lock().expect("no trial panics with it");
+                    all.push(jobs);
+                    eprintln!("{} of {count}: killed with {jobs} jobs finished", all.len());
+                }
+            });
+        }
+    });
+    let finished = finished.into_inner().expect("no trial panics with it");
+    assert_eq!(finished.len(), trials.len());
     assert!(
         finished.iter().any(|jobs| (1..JOBS).contains(jobs)),
         "no kill met a run: {finished:?}"
@@ -224,8 +240,7 @@ fn a_manual_job_is_hinted_at_and_played_later() {
 
 #[test]
 fn a_delay_goes_on_where_it_was() {
-    let repo =
-        repository("stages: [a]\nsoon: {script: [echo ran], when: delayed, start_in: 4 seconds}\n");
+    let repo = repository("soon: {script: [echo ran], when: delayed, start_in: 4 seconds}\n");
     let mut child = started(&repo, &["run"]);
     let events = repo.data().join("runs/1/events");
     wait_until("the delay", || {
