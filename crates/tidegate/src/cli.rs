@@ -68,6 +68,9 @@ pub(crate) struct Global {
     /// Fetch includes from elsewhere anew and pin what they are now
     #[arg(long, global = true)]
     pub update: bool,
+    /// Use no colours, as `--color never`
+    #[arg(long, global = true, conflicts_with = "color")]
+    pub no_color: bool,
 }
 
 /// Whose language is read
@@ -131,6 +134,10 @@ pub(crate) enum Command {
     Graph(GraphArgs),
     /// Show the merged configuration
     Show(ShowArgs),
+    /// List the runs of this project, newest first
+    Runs(RunsArgs),
+    /// Show the log of a job of an earlier run, or follow one that is running
+    Logs(LogsArgs),
 }
 
 /// Which event the pipeline is planned for.
@@ -195,9 +202,36 @@ pub(crate) struct ScenarioArgs {
 /// Arguments of `run`.
 #[derive(Args, Debug)]
 pub(crate) struct RunArgs {
-    /// Jobs to run, with what they need; all where none is named
+    /// Jobs to run, with what they need; all where none is named. `*` and `?` stand for any characters
     #[arg(value_name = "JOB")]
     pub jobs: Vec<String>,
+    /// Run only this stage and those after it
+    #[arg(long, value_name = "STAGE")]
+    pub from_stage: Option<String>,
+    /// Run the jobs that failed in the last run
+    #[arg(long, conflicts_with = "jobs")]
+    pub only_failed: bool,
+    /// Run nothing but the named jobs, not what they need
+    #[arg(long)]
+    pub no_needs: bool,
+    /// Run the named jobs even where their rules leave them out
+    #[arg(long, requires = "jobs")]
+    pub force: bool,
+    /// Go on with a run that was stopped; the last one where no ID is given
+    #[arg(long, value_name = "ID", num_args = 0..=1, conflicts_with_all = ["jobs", "retry", "play", "run"])]
+    pub resume: Option<Option<u64>>,
+    /// Run a finished job of an earlier run again
+    #[arg(long, value_name = "JOB", conflicts_with = "jobs")]
+    pub retry: Vec<String>,
+    /// Start a manual or delayed job of an earlier run
+    #[arg(long, value_name = "JOB", conflicts_with = "jobs")]
+    pub play: Vec<String>,
+    /// The run that --retry and --play are about; the last one by default
+    #[arg(long, value_name = "ID")]
+    pub run: Option<u64>,
+    /// `json` prints the events of the run, one object a line
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
     /// How many jobs run at once; the number of cores by default
     #[arg(long = "jobs", value_name = "N", env = "TIDEGATE_JOBS")]
     pub parallel: Option<std::num::NonZeroUsize>,
@@ -212,6 +246,37 @@ pub(crate) struct RunArgs {
     pub quiet: bool,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+}
+
+/// Arguments of `runs`.
+#[derive(Args, Debug)]
+pub(crate) struct RunsArgs {
+    /// Show at most this many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// How the runs are printed
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
+}
+
+/// Arguments of `logs`.
+#[derive(Args, Debug)]
+pub(crate) struct LogsArgs {
+    /// Jobs whose logs to show; the name of a parallel job stands for all its instances
+    #[arg(value_name = "JOB", required = true)]
+    pub jobs: Vec<String>,
+    /// The run; the last one by default
+    #[arg(long, value_name = "ID")]
+    pub run: Option<u64>,
+    /// Which try of the job; the last one by default
+    #[arg(long, value_name = "N", conflicts_with = "follow")]
+    pub attempt: Option<u32>,
+    /// Go on showing what is added until the job ends; also `-f`
+    #[arg(long)]
+    pub follow: bool,
+    /// The log as it was written, with section markers and colours
+    #[arg(long)]
+    pub raw: bool,
 }
 
 /// Arguments of `list`.

@@ -4,7 +4,13 @@ pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod lint;
 pub(crate) mod list;
+pub(crate) mod logs;
+mod machine;
+mod past;
+pub(crate) mod resume;
 pub(crate) mod run;
+pub(crate) mod runs;
+mod selection;
 pub(crate) mod show;
 mod unsupported;
 

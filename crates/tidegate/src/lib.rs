@@ -1,5 +1,6 @@
 //! The tidegate binary: arguments, settings, views, exit codes. Everything else is in the crates below.
 
+mod arguments;
 mod cli;
 mod command;
 mod exit;
@@ -28,7 +29,10 @@ pub fn main() -> ExitCode {
     if arguments.nth(1).is_some_and(|word| word == SUPERVISE) {
         return tidegate_exec::supervisor_main(arguments, enter);
     }
-    let cli = Cli::parse();
+    let mut cli = Cli::parse_from(arguments::with_follow(std::env::args_os()));
+    if cli.global.no_color {
+        cli.global.color = cli::Color::Never;
+    }
     let done = match &cli.command {
         Command::Run(args) => command::run::run(&cli.global, args),
         Command::List(args) => command::list::run(&cli.global, args),
@@ -36,6 +40,8 @@ pub fn main() -> ExitCode {
         Command::Lint(args) => command::lint::run(&cli.global, args),
         Command::Graph(args) => command::graph::run(&cli.global, args),
         Command::Show(args) => command::show::run(&cli.global, args),
+        Command::Runs(args) => command::runs::run(&cli.global, args),
+        Command::Logs(args) => command::logs::run(&cli.global, args),
     };
     done.unwrap_or_else(|failure| tell(&failure)).into()
 }
