@@ -98,7 +98,11 @@ fn attempt_job(shared: &Shared, task: Task) -> Result<JobEnd, String> {
 }
 
 /// The job's variables as its scripts will see them, for what must be known before they start.
-fn variables(spec: &JobSpec, runner: &RunnerFacts, trees: &Trees) -> Result<JobVariables, String> {
+pub(crate) fn variables(
+    spec: &JobSpec,
+    runner: &RunnerFacts,
+    trees: &Trees,
+) -> Result<JobVariables, String> {
     let features = Features::of(&spec.variables);
     let [builds, project, temp] =
         [&trees.builds_dir, &trees.project_dir, &trees.temp_dir].map(|path| utf8(path));
@@ -232,7 +236,7 @@ fn sink(
 }
 
 /// Removes what is left of a job's tree; what cannot be removed is swept with the store's trash.
-fn discard(workspace: Arc<Workspace>, private: Staging) {
+pub(crate) fn discard(workspace: Arc<Workspace>, private: Staging) {
     let overlay = workspace.spec().backend.is_overlay();
     let scratch = workspace.spec().scratch.clone();
     if !overlay && let Some(workspace) = Arc::into_inner(workspace) {
@@ -244,7 +248,7 @@ fn discard(workspace: Arc<Workspace>, private: Staging) {
     drop(private);
 }
 
-fn plain(key: &str, value: &str) -> VariableSpec {
+pub(crate) fn plain(key: &str, value: &str) -> VariableSpec {
     VariableSpec {
         key: key.into(),
         value: value.into(),

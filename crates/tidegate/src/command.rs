@@ -10,6 +10,7 @@ pub mod resume;
 pub mod run;
 pub mod runs;
 mod selection;
+pub mod shell;
 mod unsupported;
 
 use std::io::stderr;

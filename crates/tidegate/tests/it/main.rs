@@ -8,6 +8,7 @@ mod list;
 mod past;
 mod resume;
 mod run;
+mod shell;
 
 use tidegate_testkit::{Ended, Sandbox};
 
