@@ -116,7 +116,11 @@ fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), St
 }
 
 /// The job's variables as its scripts will see them, for what must be known before they start.
-fn variables(spec: &JobSpec, runner: &RunnerFacts, trees: &Trees) -> Result<JobVariables, String> {
+pub(crate) fn variables(
+    spec: &JobSpec,
+    runner: &RunnerFacts,
+    trees: &Trees,
+) -> Result<JobVariables, String> {
     let features = Features::of(&spec.variables);
     let [builds, project, temp] =
         [&trees.builds_dir, &trees.project_dir, &trees.temp_dir].map(|path| utf8(path));
@@ -255,23 +259,28 @@ struct Left {
 }
 
 impl Left {
-    /// Removes it all; what cannot be removed is swept with the store's trash.
+    /// Removes it all.
     fn discard(self) {
         // The supervisor first: its mount holds the tree.
         drop(self.remains);
-        let overlay = self.workspace.spec().backend.is_overlay();
-        let scratch = self.workspace.spec().scratch.clone();
-        if !overlay && let Some(workspace) = Arc::into_inner(self.workspace) {
-            let _ = workspace.discard();
-        } else {
-            // The shared path stays: other jobs may be in it.
-            let _ = tidegate_workspace::remove_tree(&scratch);
-        }
-        drop(self.private);
+        discard(self.workspace, self.private);
     }
 }
 
-fn plain(key: &str, value: &str) -> VariableSpec {
+/// Removes what is left of a job's tree; what cannot be removed is swept with the store's trash.
+pub(crate) fn discard(workspace: Arc<Workspace>, private: Staging) {
+    let overlay = workspace.spec().backend.is_overlay();
+    let scratch = workspace.spec().scratch.clone();
+    if !overlay && let Some(workspace) = Arc::into_inner(workspace) {
+        let _ = workspace.discard();
+    } else {
+        // The shared path stays: other jobs may be in it.
+        let _ = tidegate_workspace::remove_tree(&scratch);
+    }
+    drop(private);
+}
+
+pub(crate) fn plain(key: &str, value: &str) -> VariableSpec {
     VariableSpec {
         key: key.into(),
         value: value.into(),

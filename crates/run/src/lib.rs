@@ -20,14 +20,17 @@ mod job;
 mod journal;
 mod message;
 mod setup;
+mod shell;
 mod snapshot;
 mod storage;
 mod stored_run;
+mod tree_files;
 mod trees;
 
 pub use control::{Control, Interrupt};
 pub use engine::{Resumption, run};
 pub use journal::{Follow, Journal, JournalError};
 pub use setup::{Base, Begun, Observer, ProjectFacts, RunEnd, RunError, RunSetup, begin};
+pub use shell::{JobPlace, ShellSetup};
 pub use snapshot::{BaseTree, SnapshotError, base_tree};
 pub use stored_run::{StoredRun, StoredRunError, repository_directory};

@@ -138,6 +138,8 @@ pub(crate) enum Command {
     Runs(RunsArgs),
     /// Show the log of a job of an earlier run, or follow one that is running
     Logs(LogsArgs),
+    /// Open a shell where a job would run: its files, its variables; nothing is saved
+    Shell(ShellArgs),
 }
 
 /// Which event the pipeline is planned for.
@@ -277,6 +279,22 @@ pub(crate) struct LogsArgs {
     /// The log as it was written, with section markers and colours
     #[arg(long)]
     pub raw: bool,
+}
+
+/// Arguments of `shell`.
+#[derive(Args, Debug)]
+pub(crate) struct ShellArgs {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub job: String,
+    /// A command to run instead of an interactive shell
+    #[arg(value_name = "COMMAND", last = true)]
+    pub command: Vec<std::ffi::OsString>,
+    /// How the job's tree is made: overlay, reflink or copy; the best that works by default
+    #[arg(long, value_name = "BACKEND", env = "TIDEGATE_WORKSPACE")]
+    pub workspace: Option<String>,
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
 }
 
 /// Arguments of `list`.

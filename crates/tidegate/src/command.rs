@@ -11,6 +11,7 @@ pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod runs;
 mod selection;
+pub(crate) mod shell;
 pub(crate) mod show;
 mod unsupported;
 

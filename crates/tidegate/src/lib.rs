@@ -42,6 +42,7 @@ pub fn main() -> ExitCode {
         Command::Show(args) => command::show::run(&cli.global, args),
         Command::Runs(args) => command::runs::run(&cli.global, args),
         Command::Logs(args) => command::logs::run(&cli.global, args),
+        Command::Shell(args) => command::shell::run(&cli.global, args),
     };
     done.unwrap_or_else(|failure| tell(&failure)).into()
 }

@@ -5,7 +5,6 @@
 //! were being canceled are canceled. Whatever readers were not told any more is told now.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +17,7 @@ use super::{Engine, Start, now_ms};
 use crate::dotenv;
 use crate::journal::{Journal, Told};
 use crate::setup::RunError;
+use crate::tree_files::tree_files;
 
 /// A run that goes on where its log ends.
 pub struct Resumption {
@@ -215,31 +215,9 @@ fn stored_dotenv(
             continue;
         };
         // They were readable when the job ended, or it would have failed.
-        if let Ok(variables) = dotenv::parse(&files(&artifact.tree)) {
+        if let Ok(variables) = dotenv::parse(&tree_files(&artifact.tree)) {
             all.entry(job).or_default().extend(variables);
         }
     }
     Ok(all)
-}
-
-/// The contents of all files of a small tree, by path.
-fn files(tree: &Path) -> Vec<Vec<u8>> {
-    let mut open = vec![tree.to_owned()];
-    let mut found: Vec<PathBuf> = Vec::new();
-    while let Some(directory) = open.pop() {
-        for entry in std::fs::read_dir(&directory)
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => open.push(entry.path()),
-                Ok(kind) if kind.is_file() => found.push(entry.path()),
-                _ => {}
-            }
-        }
-    }
-    found.sort();
-    let contents = found.into_iter().map(std::fs::read);
-    contents.filter_map(Result::ok).collect()
 }

@@ -28,11 +28,11 @@ pub(super) struct Machine {
 
 impl Machine {
     /// Opens the store, making it where it is missing, and finds the way to make work trees.
-    pub(super) fn open(project: &Project, args: &RunArgs) -> Result<Machine, Failure> {
+    pub(super) fn open(project: &Project, workspace: Option<&str>) -> Result<Machine, Failure> {
         let settings = project.settings.run.clone();
         let of_settings = settings.workspace.map(|workspace| workspace.name());
         let data_dir = &project.data_dir;
-        let wanted: Wanted = match args.workspace.as_deref().or(of_settings) {
+        let wanted: Wanted = match workspace.or(of_settings) {
             Some(text) => text
                 .parse()
                 .map_err(|error| failed("use --workspace", &error))?,

@@ -52,7 +52,7 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
         .base(&past.store, record.id)
         .map_err(|error| failure(&error))?;
     let project = Project::open(global, &args.scenario)?;
-    let machine = Machine::open(&project, args)?;
+    let machine = Machine::open(&project, args.workspace.as_deref())?;
     let store = machine.store.clone();
     store
         .reopen_run(record.id)

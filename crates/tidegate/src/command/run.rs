@@ -95,7 +95,7 @@ fn manual_hint(progress: &Progress) -> String {
     format!("hint: `tidegate run --play JOB` starts a job that waits for you: {names}\n")
 }
 
-fn pipeline_of(plan: &Plan) -> Result<Arc<Pipeline>, Failure> {
+pub(super) fn pipeline_of(plan: &Plan) -> Result<Arc<Pipeline>, Failure> {
     match &plan.outcome {
         Outcome::Created(pipeline) => Ok(Arc::clone(pipeline)),
         Outcome::Filtered { message } | Outcome::Empty { message } => {
@@ -110,31 +110,35 @@ fn pipeline_of(plan: &Plan) -> Result<Arc<Pipeline>, Failure> {
 }
 
 fn setup(project: &Project, args: &RunArgs, pipeline: Arc<Pipeline>) -> Result<RunSetup, Failure> {
-    let settings = &project.settings.run;
-    let machine = Machine::open(project, args)?;
+    let machine = Machine::open(project, args.workspace.as_deref())?;
     let key = project.key();
     let begun = begin(&machine.store, &key).map_err(|error| failed("begin the run", &error))?;
-    let base = base(project, &machine.store, &key, begun.record.id)?;
+    let base = base(project, &machine.store, begun.record.id, Keep::Run)?;
+    machine.setup(args, begun, base, facts(project, pipeline), None)
+}
+
+/// What a run of the project is begun with; its jobs get their numbers when it starts.
+pub(super) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
     let scenario = &project.scenario;
     let path = &scenario.project.path;
     let server = &scenario.server;
-    let facts = StoredRun {
+    StoredRun {
         pipeline,
-        // Numbers are given when the run starts.
         first_job_id: 0,
         project: ProjectFacts {
-            key,
+            key: project.key(),
             directory: path.rsplit('/').next().unwrap_or(path).to_owned(),
             url: format!("{}://{}/{path}", server.protocol, server.host),
         },
         git: git(project),
         suffix: cache_suffix(scenario, ProtectedCaches::default()),
-        default_timeout: settings
+        default_timeout: project
+            .settings
+            .run
             .default_timeout
             .map_or(DEFAULT_TIMEOUT, |period| period.0),
         shell: ShellKind::Bash,
-    };
-    machine.setup(args, begun, base, facts, None)
+    }
 }
 
 fn git(project: &Project) -> GitSpec {
@@ -151,8 +155,22 @@ fn git(project: &Project) -> GitSpec {
     }
 }
 
+/// How long the tree that jobs start from is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// With the run, so that another process can go on with it.
+    Run,
+    /// While this process needs it.
+    Process,
+}
+
 /// The tree all jobs start from: a picture of the files, below a repository of their own.
-fn base(project: &Project, store: &Store, key: &str, run: RunId) -> Result<Base, Failure> {
+pub(super) fn base(
+    project: &Project,
+    store: &Store,
+    run: RunId,
+    keep: Keep,
+) -> Result<Base, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::unusable(format!(
             "failed to take a picture of the work tree: {error}"
@@ -168,7 +186,8 @@ fn base(project: &Project, store: &Store, key: &str, run: RunId) -> Result<Base,
             (into, project.paths()?)
         }
     };
-    let taken = base_tree(store, key, &root, &paths, run).map_err(|error| failed(&error))?;
+    let taken =
+        base_tree(store, &project.key(), &root, &paths, run).map_err(|error| failed(&error))?;
     for skipped in &taken.skipped {
         tell(&format!(
             "warning: jobs do not see {}: {}\n",
@@ -176,10 +195,15 @@ fn base(project: &Project, store: &Store, key: &str, run: RunId) -> Result<Base,
             skipped.why
         ));
     }
-    store
-        .keep_base(&taken.entry, run)
-        .map_err(|error| failed(&error))?;
-    let repository = repository_directory(store, run);
+    let repository = match keep {
+        Keep::Run => {
+            store
+                .keep_base(&taken.entry, run)
+                .map_err(|error| failed(&error))?;
+            repository_directory(store, run)
+        }
+        Keep::Process => private.path().join("repository"),
+    };
     std::fs::create_dir(&repository).map_err(|error| failed(&error))?;
     let made = job_repository(&project.checkout, &repository).map_err(|error| failed(&error))?;
     let mut layers = taken.layers;

@@ -10,6 +10,7 @@ mod resume;
 mod run;
 mod scenario;
 mod settings;
+mod shell;
 mod views;
 
 use tidegate_testkit::{Ended, Sandbox};
