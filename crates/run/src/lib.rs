@@ -14,6 +14,8 @@ mod engine;
 mod files;
 mod job;
 mod message;
+mod save;
+mod saved_by;
 mod setup;
 mod snapshot;
 mod storage;
@@ -21,5 +23,6 @@ mod trees;
 
 pub use control::{Control, Interrupt};
 pub use engine::run;
+pub use saved_by::SavedBy;
 pub use setup::{Base, Begun, Observer, ProjectFacts, RunEnd, RunError, RunSetup, begin};
 pub use snapshot::{BaseTree, SnapshotError, base_tree};
