@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     max_term_width = 100,
     propagate_version = true
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
     pub global: Global,
     #[command(subcommand)]
@@ -23,7 +23,7 @@ pub struct Cli {
 
 /// Options every command takes.
 #[derive(Args, Debug, Clone)]
-pub struct Global {
+pub(crate) struct Global {
     /// Work in this directory instead of the current one
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
     pub directory: Option<PathBuf>,
@@ -43,11 +43,53 @@ pub struct Global {
     /// When to use colours
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
     pub color: Color,
+    /// Whose language is read: with GitLab's, our own keywords are errors as they are there
+    #[arg(long, value_name = "DIALECT", global = true, env = "TIDEGATE_DIALECT")]
+    pub dialect: Option<DialectName>,
+    /// Which keywords exist: those of the Community or of the Enterprise Edition
+    #[arg(long, value_name = "EDITION", global = true, env = "TIDEGATE_EDITION")]
+    pub edition: Option<EditionName>,
+    /// Version of GitLab to follow where versions differ, such as 18.11
+    #[arg(
+        long,
+        value_name = "VERSION",
+        global = true,
+        env = "TIDEGATE_GITLAB_VERSION"
+    )]
+    pub gitlab_version: Option<String>,
+}
+
+/// Whose language is read.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DialectName {
+    /// GitLab's and nothing else
+    Gitlab,
+    /// GitLab's with our own keywords
+    Tidegate,
+}
+
+/// Which keywords exist.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EditionName {
+    /// Community Edition
+    Ce,
+    /// Enterprise Edition
+    Ee,
+}
+
+/// The form of a result.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// For programs
+    Json,
 }
 
 /// When to use colours.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Color {
+pub(crate) enum Color {
     /// On a terminal, unless NO_COLOR is set
     Auto,
     /// Always
@@ -58,14 +100,14 @@ pub enum Color {
 
 /// What runs jobs.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Executor {
+pub(crate) enum Executor {
     /// The shell of this machine; images and services are left aside
     Shell,
 }
 
 /// What to do.
 #[derive(Subcommand, Debug)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run the pipeline, or these jobs and what they need
     Run(RunArgs),
     /// List the jobs of the pipeline: stage, when, needs, why
@@ -74,11 +116,13 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Show everything that is wrong with the configuration
     Lint(LintArgs),
+    /// Draw the jobs of the pipeline and what they need
+    Graph(GraphArgs),
 }
 
 /// Which event the pipeline is planned for.
 #[derive(Args, Debug, Clone, Default)]
-pub struct ScenarioArgs {
+pub(crate) struct ScenarioArgs {
     /// Set a pipeline variable, as "Run pipeline" in GitLab would
     #[arg(short, long = "variable", value_name = "KEY=VALUE")]
     pub variables: Vec<String>,
@@ -91,15 +135,45 @@ pub struct ScenarioArgs {
     /// Take these paths as the changed ones
     #[arg(long, value_name = "PATH")]
     pub changed: Vec<String>,
+    /// State that the changed paths cannot be determined
+    #[arg(long, conflicts_with = "changed")]
+    pub changed_unknown: bool,
     /// What caused the pipeline, as in CI_PIPELINE_SOURCE
     #[arg(long, value_name = "SOURCE")]
     pub event: Option<String>,
     /// The branch the pipeline runs for
-    #[arg(long = "ref", value_name = "BRANCH", conflicts_with = "tag")]
+    #[arg(long = "ref", value_name = "BRANCH", conflicts_with_all = ["tag", "merge_request"])]
     pub git_ref: Option<String>,
     /// The tag the pipeline runs for
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", conflicts_with = "merge_request")]
     pub tag: Option<String>,
+    /// The merge request the pipeline runs for: `target=BRANCH` and further `key=value`, separated by commas
+    #[arg(long, value_name = "KEY=VALUE,…")]
+    pub merge_request: Option<String>,
+    /// The ref is protected
+    #[arg(long)]
+    pub protected: bool,
+    /// Role of the user who runs the pipeline
+    #[arg(long, value_name = "ROLE")]
+    pub role: Option<String>,
+    /// Take this message as the commit's
+    #[arg(long, value_name = "TEXT")]
+    pub commit_message: Option<String>,
+    /// A push option below `ci`, such as `skip`
+    #[arg(long = "push-option", value_name = "OPTION")]
+    pub push_options: Vec<String>,
+    /// State that a cache with this final key is present or missing
+    #[arg(long = "cache", value_name = "KEY=present|missing")]
+    pub caches: Vec<String>,
+    /// Inputs with their types, as a YAML or JSON mapping
+    #[arg(long, value_name = "FILE")]
+    pub inputs_file: Option<PathBuf>,
+    /// Variables of the project's settings, one KEY=VALUE a line
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// A file that states the event; flags win over it
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
     /// Jobs see the last commit, not the work tree
     #[arg(long)]
     pub committed: bool,
@@ -107,7 +181,7 @@ pub struct ScenarioArgs {
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// Jobs to run, with what they need; all where none is named
     #[arg(value_name = "JOB")]
     pub jobs: Vec<String>,
@@ -129,30 +203,80 @@ pub struct RunArgs {
 
 /// Arguments of `list`.
 #[derive(Args, Debug)]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     /// Also show jobs that are not in the pipeline, and why
     #[arg(short, long)]
     pub all: bool,
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
 }
 
 /// Arguments of `explain`.
 #[derive(Args, Debug)]
-pub struct ExplainArgs {
+pub(crate) struct ExplainArgs {
     /// Jobs to explain
     #[arg(value_name = "JOB", required_unless_present = "all")]
     pub jobs: Vec<String>,
     /// Explain every job
     #[arg(long, conflicts_with = "jobs")]
     pub all: bool,
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
 }
 
 /// Arguments of `lint`.
 #[derive(Args, Debug)]
-pub struct LintArgs {
+pub(crate) struct LintArgs {
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: LintFormat,
+    /// Switch a finding of ours off everywhere
+    #[arg(long = "disable", value_name = "CODE")]
+    pub disabled: Vec<String>,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+}
+
+/// The form of what `lint` finds.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LintFormat {
+    /// For people, with the lines involved
+    Human,
+    /// The shape of GitLab's CI Lint API
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+    /// GitLab's code quality report
+    Codeclimate,
+    /// Commands that GitHub shows in pull requests
+    Github,
+}
+
+/// Arguments of `graph`.
+#[derive(Args, Debug)]
+pub(crate) struct GraphArgs {
+    /// The form of the graph
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: GraphFormat,
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+}
+
+/// The form of a graph.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GraphFormat {
+    /// For the terminal
+    Text,
+    /// A picture for browsers
+    Svg,
+    /// Mermaid, for Markdown
+    Mermaid,
+    /// Graphviz
+    Dot,
 }

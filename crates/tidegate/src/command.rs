@@ -1,9 +1,10 @@
 //! What each subcommand does.
 
-pub mod explain;
-pub mod lint;
-pub mod list;
-pub mod run;
+pub(crate) mod explain;
+pub(crate) mod graph;
+pub(crate) mod lint;
+pub(crate) mod list;
+pub(crate) mod run;
 mod unsupported;
 
 use std::io::stderr;

@@ -1,15 +1,11 @@
 //! The tidegate binary: arguments, settings, views, exit codes. Everything else is in the crates below.
 
-#![expect(
-    missing_docs,
-    reason = "clap makes help of the doc comments of arguments"
-)]
-
 mod cli;
 mod command;
 mod exit;
 mod project;
 mod scenario_args;
+mod statement;
 mod terminal;
 mod view;
 
@@ -38,6 +34,7 @@ pub fn main() -> ExitCode {
         Command::List(args) => command::list::run(&cli.global, args),
         Command::Explain(args) => command::explain::run(&cli.global, args),
         Command::Lint(args) => command::lint::run(&cli.global, args),
+        Command::Graph(args) => command::graph::run(&cli.global, args),
     };
     done.unwrap_or_else(|failure| tell(&failure)).into()
 }

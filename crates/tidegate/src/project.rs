@@ -2,18 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use tidegate_config::{Loaded, RootFile, Settings, load};
+use tidegate_config::{Dialect, Edition, Loaded, RootFile, Settings, load};
 use tidegate_plan::{Detail, Plan, plan};
 use tidegate_scenario::{CacheState, Fact, Place, Scenario, World, WorldError};
 use tidegate_store::Store;
 use tidegate_world::{CacheProbe, Checkout, CheckoutError, GitWorld, Subject, local_scenario};
 
-use crate::cli::{Global, ScenarioArgs};
+use crate::cli::{DialectName, EditionName, Global, ScenarioArgs};
 use crate::exit::Failure;
 use crate::scenario_args;
+use crate::statement::Statement;
 
 /// A project with the situation its pipeline is planned for.
-pub struct Project {
+pub(crate) struct Project {
     /// Where it is and what git says.
     pub checkout: Checkout,
     /// The situation.
@@ -28,7 +29,7 @@ pub struct Project {
 
 impl Project {
     /// Finds the project and makes the scenario the arguments describe.
-    pub fn open(global: &Global, args: &ScenarioArgs) -> Result<Project, Failure> {
+    pub(crate) fn open(global: &Global, args: &ScenarioArgs) -> Result<Project, Failure> {
         let start = match &global.directory {
             Some(directory) => directory.clone(),
             None => std::env::current_dir().map_err(|error| {
@@ -40,8 +41,9 @@ impl Project {
         let bytes = std::fs::read(&path).map_err(|error| {
             Failure::unusable(format!("failed to read {}: {error}", path.display()))
         })?;
-        let mut scenario = local_scenario(&checkout, args.base.as_deref());
-        scenario_args::apply(&mut scenario, &checkout, args)?;
+        let stated = Statement::of(args)?;
+        let mut scenario = local_scenario(&checkout, stated.base.as_deref());
+        scenario_args::apply(&mut scenario, &checkout, stated)?;
         let subject = if args.committed {
             Subject::Commit
         } else {
@@ -52,25 +54,26 @@ impl Project {
             bytes: bytes.into(),
         };
         let data_dir = data_dir(global.data_dir.as_deref())?;
+        let settings = settings(global)?;
         Ok(Project {
             checkout,
             scenario,
             subject,
             data_dir,
             root,
-            settings: Settings::default(),
+            settings,
         })
     }
 
     /// Loads the configuration.
-    pub fn load(&self) -> Result<Loaded, Failure> {
+    pub(crate) fn load(&self) -> Result<Loaded, Failure> {
         let caches = self.caches();
         let world = GitWorld::new(&self.checkout, self.subject, &caches);
         load(&self.root, &self.scenario, &world, &self.settings).map_err(broken)
     }
 
     /// Plans the pipeline of a configuration that loaded without errors.
-    pub fn plan(&self, loaded: &Loaded, detail: &Detail) -> Result<Option<Plan>, Failure> {
+    pub(crate) fn plan(&self, loaded: &Loaded, detail: &Detail) -> Result<Option<Plan>, Failure> {
         let Some(config) = &loaded.config else {
             return Ok(None);
         };
@@ -82,7 +85,7 @@ impl Project {
     }
 
     /// The files jobs see, relative to the project root.
-    pub fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
+    pub(crate) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
         let caches = self.caches();
         let world = GitWorld::new(&self.checkout, self.subject, &caches);
         match world.tree(&Place::Here).map_err(broken)? {
@@ -99,7 +102,7 @@ impl Project {
 
     /// Under which name the store keeps what belongs to this project: its path where it has a remote, else its directory, so that
     /// two projects of one name do not share caches.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         match self.checkout.remote {
             Some(_) => format!(
                 "{}/{}",
@@ -115,6 +118,32 @@ impl Project {
             key: self.key(),
         }
     }
+}
+
+/// How the configuration is read.
+fn settings(global: &Global) -> Result<Settings, Failure> {
+    let mut settings = Settings::default();
+    match global.dialect {
+        Some(DialectName::Gitlab) => settings.dialect = Dialect::Gitlab,
+        Some(DialectName::Tidegate) => settings.dialect = Dialect::Tidegate,
+        None => {}
+    }
+    match global.edition {
+        Some(EditionName::Ce) => settings.edition = Edition::Community,
+        Some(EditionName::Ee) => settings.edition = Edition::Enterprise,
+        None => {}
+    }
+    if let Some(text) = &global.gitlab_version {
+        let parts = text.split_once('.').and_then(|(major, minor)| {
+            Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
+        });
+        settings.gitlab_version = parts.ok_or_else(|| {
+            Failure::unusable(format!(
+                "--gitlab-version {text}: expected a version such as 18.11"
+            ))
+        })?;
+    }
+    Ok(settings)
 }
 
 /// Answers from the store whether a cache exists. The store is only opened when asked.

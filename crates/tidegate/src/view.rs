@@ -16,7 +16,7 @@ use live::Live;
 use plain::Plain;
 
 /// An observer that can tell in the end where the run stands.
-pub trait View: Observer {
+pub(crate) trait View: Observer {
     /// Where the run stands.
     fn progress(&self) -> &Progress;
     /// Takes down what must not stay on the screen.
@@ -24,7 +24,7 @@ pub trait View: Observer {
 }
 
 /// The view that fits: a live table on a terminal, prefixed lines otherwise.
-pub fn view(pipeline: Arc<Pipeline>, global: &Global, quiet: bool) -> Box<dyn View> {
+pub(crate) fn view(pipeline: Arc<Pipeline>, global: &Global, quiet: bool) -> Box<dyn View> {
     let style = style(global.color, &stdout());
     if stdout().is_terminal() && stderr().is_terminal() && !quiet {
         Box::new(Live::new(pipeline, style))

@@ -534,15 +534,16 @@ impl Page {
         } else {
             "would have to hold"
         };
-        let kinds: Vec<&str> = policy
+        let wrong = policy
             .conditions
             .iter()
-            .filter(|condition| condition.holds == policy.holds)
-            .map(|condition| condition.kind)
+            .filter(|condition| condition.holds == policy.holds);
+        let told: Vec<String> = wrong
+            .map(|condition| told(condition, policy.holds))
             .collect();
         self.line(
             4,
-            &format!("{} {must}: {}", policy.keyword, kinds.join(", ")),
+            &format!("{} {must}: {}", policy.keyword, told.join("; ")),
         );
     }
 
@@ -572,4 +573,24 @@ impl Page {
             self.line(4, &text);
         }
     }
+}
+
+/// A condition with what would have to change: the patterns that hold, or all where none does.
+fn told(condition: &ConditionRecord, holds: bool) -> String {
+    let refs = condition
+        .refs
+        .iter()
+        .filter(|pattern| pattern.holds == holds);
+    let expressions = condition
+        .expressions
+        .iter()
+        .filter(|one| one.holds == holds);
+    let named = refs
+        .map(|pattern| &*pattern.text)
+        .chain(expressions.map(|one| &*one.text));
+    let named: Vec<String> = named.map(|text| one_line(text).into_owned()).collect();
+    if named.is_empty() {
+        return condition.kind.to_owned();
+    }
+    format!("{} {}", condition.kind, named.join(", "))
 }

@@ -35,7 +35,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Plans and runs the pipeline.
-pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     let project = Project::open(global, &args.scenario)?;
     let loaded = project.load()?;
     require_valid(global, &loaded)?;

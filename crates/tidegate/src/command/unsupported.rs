@@ -10,7 +10,7 @@ use crate::cli::Executor;
 /// What the jobs of a pipeline ask for that a run cannot give.
 ///
 /// An image or a service needs a container engine, which is not used yet; who asks for the shell executor does without.
-pub fn problems(
+pub(super) fn problems(
     config: &Config,
     pipeline: &Pipeline,
     executor: Option<Executor>,

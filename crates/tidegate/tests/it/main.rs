@@ -6,6 +6,7 @@ mod files;
 mod interrupt;
 mod list;
 mod run;
+mod scenario;
 
 use tidegate_testkit::{Ended, Sandbox};
 
