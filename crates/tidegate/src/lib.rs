@@ -1,5 +1,6 @@
 //! The tidegate binary: arguments, settings, views, exit codes. Everything else is in the crates below.
 
+mod amount;
 mod cli;
 mod command;
 mod exit;
@@ -7,6 +8,7 @@ mod project;
 mod scenario_args;
 mod statement;
 mod terminal;
+mod upkeep;
 mod view;
 
 use std::ffi::OsString;
@@ -35,6 +37,9 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => command::explain::run(&cli.global, args),
         Command::Lint(args) => command::lint::run(&cli.global, args),
         Command::Graph(args) => command::graph::run(&cli.global, args),
+        Command::Cache(args) => command::cache::run(&cli.global, args),
+        Command::Artifacts(args) => command::artifacts::run(&cli.global, args),
+        Command::Doctor(args) => command::doctor::run(&cli.global, args),
     };
     done.unwrap_or_else(|failure| tell(&failure)).into()
 }

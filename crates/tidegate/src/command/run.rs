@@ -16,7 +16,7 @@ use tidegate_report::run::summary;
 use tidegate_run::{
     Base, Begun, Control, Interrupt, ProjectFacts, RunSetup, base_tree, begin, run as run_pipeline,
 };
-use tidegate_store::{RunId, Store};
+use tidegate_store::{Quota, RunId, Store};
 use tidegate_workspace::{Layer, Wanted, probe};
 use tidegate_world::{Subject, job_repository, tracked_paths, write_committed};
 
@@ -27,6 +27,7 @@ use crate::cli::{Global, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
 use crate::terminal::{style, tell};
+use crate::upkeep::after_run;
 use crate::view::view;
 
 /// Timeout of jobs that set none, GitLab's default.
@@ -54,6 +55,7 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
         }
     }
     let setup = setup(&project, args, Arc::clone(&pipeline))?;
+    let store = setup.store.clone();
     let mut view = view(pipeline, global, args.quiet);
     let mut signals = None;
     let ended = run_pipeline(setup, view.as_mut(), |control| signals = watch(control));
@@ -63,6 +65,7 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     }
     let ended = ended.map_err(|error| Failure::unusable(format!("failed to {error}")))?;
     tell(&summary(view.progress(), style(global.color, &stderr())));
+    after_run(&store, &Quota::default());
     Ok(match ended.status {
         _ if ended.interrupted => Exit::Interrupted,
         Status::Success | Status::Manual | Status::Skipped => Exit::Fine,
