@@ -345,7 +345,8 @@ pub(crate) struct CacheGetArgs {
     /// The key, with everything appended to it
     pub key: String,
     /// Where to copy it: an empty directory, or one to be made
-    pub directory: PathBuf,
+    #[arg(value_name = "DIRECTORY")]
+    pub into: PathBuf,
 }
 
 /// Arguments of `cache put`.
@@ -446,7 +447,8 @@ pub(crate) struct ArtifactsGetArgs {
     /// The job
     pub job: String,
     /// Where to copy them: an empty directory, or one to be made
-    pub directory: PathBuf,
+    #[arg(value_name = "DIRECTORY")]
+    pub into: PathBuf,
     /// Of this run; of the newest that has some by default
     #[arg(long, value_name = "ID")]
     pub run: Option<u64>,
@@ -476,7 +478,8 @@ pub(crate) struct ArtifactsExportArgs {
     /// The job
     pub job: String,
     /// The archive to write; the name of the artifacts with `.zip` by default
-    pub file: Option<PathBuf>,
+    #[arg(value_name = "FILE")]
+    pub archive: Option<PathBuf>,
     /// Of this run; of the newest that has some by default
     #[arg(long, value_name = "ID")]
     pub run: Option<u64>,

@@ -74,11 +74,11 @@ impl Artifacts {
 
     fn get(&self, args: &ArtifactsGetArgs) -> Result<Exit, Failure> {
         let found = self.find(&args.job, args.run, &args.kind)?;
-        empty_directory(&args.directory)?;
+        empty_directory(&args.into)?;
         found
-            .copy_to(&args.directory)
+            .copy_to(&args.into)
             .map_err(|error| Failure::unusable(format!("failed to copy the artifacts: {error}")))?;
-        let place = args.directory.display();
+        let place = args.into.display();
         tell(&format!("{} files copied to {place}\n", found.files));
         Ok(Exit::Fine)
     }
@@ -107,7 +107,7 @@ impl Artifacts {
 
     fn export(&self, args: &ArtifactsExportArgs) -> Result<Exit, Failure> {
         let found = self.find(&args.job, args.run, &args.kind)?;
-        let file = args.file.clone();
+        let file = args.archive.clone();
         let file =
             file.unwrap_or_else(|| PathBuf::from(format!("{}.zip", plain_name(&found.name))));
         let packed = write_whole(&file, &found.tree)?;

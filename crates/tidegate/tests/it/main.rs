@@ -7,6 +7,7 @@ mod interrupt;
 mod list;
 mod run;
 mod scenario;
+mod store_commands;
 mod wish1;
 
 use tidegate_testkit::{Ended, Sandbox};

@@ -35,6 +35,12 @@ fn green(repo: &Sandbox, args: &[&str]) -> Ended {
 }
 
 #[track_caller]
+fn passes(repo: &Sandbox, args: &[&str]) {
+    let ended = repo.run(args);
+    assert_eq!(ended.code, Some(0), "{}", ended.shown());
+}
+
+#[track_caller]
 fn says(ended: &Ended, text: &str) {
     assert!(ended.stdout.contains(text), "{text}: {}", ended.shown());
 }
@@ -45,7 +51,7 @@ fn never_says(ended: &Ended, text: &str) {
 }
 
 fn clear(repo: &Sandbox) {
-    green(repo, &["cache", "rm", "--all"]);
+    passes(repo, &["cache", "rm", "--all"]);
 }
 
 #[test]
@@ -58,7 +64,7 @@ fn s01_the_first_run_makes_the_cache() {
 #[test]
 fn s02_with_its_cache_there_the_producer_does_not_run() {
     let repo = project(PIPELINE);
-    green(&repo, &["run"]);
+    passes(&repo, &["run"]);
     let second = green(&repo, &["run"]);
     never_says(&second, "made");
     says(&second, "used 1");
@@ -67,7 +73,7 @@ fn s02_with_its_cache_there_the_producer_does_not_run() {
 #[test]
 fn s03_a_deleted_cache_brings_the_producer_back() {
     let repo = project(PIPELINE);
-    green(&repo, &["run"]);
+    passes(&repo, &["run"]);
     clear(&repo);
     let again = green(&repo, &["run"]);
     says(&again, "made 1");
@@ -78,7 +84,7 @@ fn s03_a_deleted_cache_brings_the_producer_back() {
 #[test]
 fn s05_s06_a_changed_file_is_another_key_and_going_back_finds_the_old_one() {
     let repo = project(PIPELINE);
-    green(&repo, &["run"]);
+    passes(&repo, &["run"]);
     repo.write("lock", "2\n");
     says(&green(&repo, &["run"]), "made 2");
     never_says(&green(&repo, &["run"]), "made");
@@ -91,7 +97,7 @@ fn s05_s06_a_changed_file_is_another_key_and_going_back_finds_the_old_one() {
 #[test]
 fn s07_tags_schedules_and_web_pipelines_are_decided_by_the_cache() {
     let repo = project(PIPELINE);
-    green(&repo, &["run"]);
+    passes(&repo, &["run"]);
     for args in [
         &["run", "--tag", "v1"][..],
         &["run", "--event", "schedule"],
@@ -119,7 +125,7 @@ fn s09_a_cache_that_goes_before_its_consumer_starts_is_produced_late() {
         + "sweep: {stage: prepare, needs: [], script: ['$SWEEP']}\n";
     let pipeline = pipeline.replace("needs: [make]", "needs: [make, sweep]");
     let repo = project(&pipeline);
-    green(&repo, &["run", "--variable", "SWEEP=true"]);
+    passes(&repo, &["run", "--variable", "SWEEP=true"]);
     let binary = env!("CARGO_BIN_EXE_tidegate");
     let (data, dir) = (repo.data(), repo.project());
     let (data, dir) = (data.display(), dir.display());
@@ -143,16 +149,26 @@ fn s09_where_nobody_may_produce_the_job_fails_and_says_what_is_missing() {
 #[test]
 fn s10_a_cache_that_appears_before_the_producer_starts_is_not_made_twice() {
     let pipeline = PIPELINE.replace("stages: [prepare, test]", "stages: [.pre, prepare, test]")
-        + "wait: {stage: .pre, script: ['$WAIT']}\n";
+        + "wait: {stage: .pre, script: ['until test -e \"$FLAG\"; do sleep 0.05; done']}\n";
     let repo = project(&pipeline);
-    let binary = env!("CARGO_BIN_EXE_tidegate");
-    let (data, dir) = (repo.data(), repo.project());
-    let (data, dir) = (data.display(), dir.display());
-    let inner = format!("WAIT={binary} --data-dir {data} -C {dir} run --variable WAIT=true");
-    let ended = green(&repo, &["run", "--variable", &inner]);
-    // The run inside of `wait` made it; its lines are part of that job's log.
-    says(&ended, "wait | make | made 1");
-    never_says(&ended, "\nmake | made 1");
+    let flag = repo.data().with_file_name("flag");
+    let flag_variable = format!("FLAG={}", flag.display());
+    let mut waiting = repo.command(&["run", "--variable", &flag_variable]);
+    waiting.stdout(std::process::Stdio::piped());
+    waiting.stderr(std::process::Stdio::piped());
+    let waiting = waiting.spawn().unwrap();
+    // It has planned to make the cache once its first job runs, which leaves a log.
+    crate::wait_until("the first run to be planned", || {
+        std::fs::read_dir(repo.data().join("runs")).is_ok_and(|runs| runs.count() > 0)
+    });
+    says(
+        &green(&repo, &["run", "use", "--variable", "FLAG=/"]),
+        "made 1",
+    );
+    std::fs::write(&flag, "").unwrap();
+    let ended = Ended::of(waiting.wait_with_output().unwrap());
+    assert_eq!(ended.code, Some(0), "{}", ended.shown());
+    never_says(&ended, "made 1");
     says(&ended, "use  | used 1");
 }
 
@@ -185,9 +201,9 @@ fn s11_one_missing_cache_of_several_is_enough_unless_told_otherwise() {
         )
     };
     let repo = repository(&two("missing"));
-    green(&repo, &["run"]);
+    passes(&repo, &["run"]);
     never_says(&green(&repo, &["run"]), "| made");
-    green(&repo, &["cache", "rm", "b-non_protected"]);
+    passes(&repo, &["cache", "rm", "b-non_protected"]);
     repo.write(".gitlab-ci.yml", two("{missing: all}"));
     never_says(&green(&repo, &["run"]), "| made");
     repo.write(".gitlab-ci.yml", two("{missing: any}"));
@@ -202,7 +218,7 @@ fn s12_a_fallback_alone_counts_as_missing_unless_told_otherwise() {
         )
     };
     let repo = repository(&with("missing"));
-    green(&repo, &["run", "other"]);
+    passes(&repo, &["run", "other"]);
     repo.write(".gitlab-ci.yml", with("{missing: any, fallback: true}"));
     never_says(&green(&repo, &["run"]), "| made");
     repo.write(".gitlab-ci.yml", with("missing"));
@@ -214,14 +230,14 @@ fn s15_a_key_nobody_knows_before_the_job_counts_as_missing() {
     let repo = repository(
         "make: {rules: [{cache: missing}], cache: {key: $CI_JOB_ID, paths: [f]}, script: [touch f, echo ma''de]}\n",
     );
-    green(&repo, &["run"]);
+    passes(&repo, &["run"]);
     says(&green(&repo, &["run"]), "| made");
 }
 
 #[test]
 fn s16_s18_s19_a_satisfied_producer_stands_for_a_success() {
     let repo = project(PIPELINE);
-    green(&repo, &["run"]);
+    passes(&repo, &["run"]);
     let second = green(&repo, &["run"]);
     let shown = second.shown();
     assert!(
@@ -237,7 +253,7 @@ fn s17_a_satisfied_producer_whose_artifacts_are_wanted_is_an_error() {
         "  script: [mkdir",
         "  artifacts: {paths: [out]}\n  script: [touch out, mkdir",
     ));
-    green(&repo, &["run"]);
+    passes(&repo, &["run"]);
     let second = repo.run(&["run"]);
     assert_eq!(second.code, Some(1), "{}", second.shown());
     let text = "'use' needs artifacts of 'make', but 'make' was left out because its cache exists";
@@ -252,12 +268,12 @@ fn what_is_saved_follows_push_if() {
         )
     };
     let repo = repository(&with("miss"));
-    green(&repo, &["run", "--variable", "N=first"]);
-    green(&repo, &["run", "--variable", "N=second"]);
+    passes(&repo, &["run", "--variable", "N=first"]);
+    passes(&repo, &["run", "--variable", "N=second"]);
     let third = green(&repo, &["run", "--variable", "N=third"]);
     says(&third, "| first");
     repo.write(".gitlab-ci.yml", with("changed"));
-    green(&repo, &["run", "--variable", "N=fourth"]);
+    passes(&repo, &["run", "--variable", "N=fourth"]);
     says(
         &green(&repo, &["run", "--variable", "N=fourth"]),
         "| fourth",
@@ -269,7 +285,7 @@ fn the_whole_tree_a_job_made_is_there_in_the_next_run_whatever_is_changed() {
     let repo = repository(
         "job:\n  cache: {key: k, paths: [d/]}\n  script:\n    - mkdir -p d/e\n    - 'find d -type f | sort | tr \"\\n\" \" \"; cat d/e/x || true'\n    - eval \"$DO\"\n",
     );
-    green(
+    passes(
         &repo,
         &["run", "--variable", "DO=echo 1 > d/e/x; touch d/y d/z"],
     );

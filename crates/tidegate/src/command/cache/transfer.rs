@@ -16,10 +16,10 @@ use crate::terminal::tell;
 pub(super) fn get(global: &Global, args: &CacheGetArgs) -> Result<Exit, Failure> {
     let caches = Caches::open(global)?;
     let entry = caches.find(&args.key)?;
-    empty_directory(&args.directory)?;
-    let copied = entry.copy_to(&args.directory);
+    empty_directory(&args.into)?;
+    let copied = entry.copy_to(&args.into);
     copied.map_err(|error| Failure::unusable(format!("failed to copy the cache: {error}")))?;
-    let place = args.directory.display();
+    let place = args.into.display();
     tell(&format!("{} files copied to {place}\n", entry.files));
     Ok(Exit::Fine)
 }
