@@ -1,16 +1,19 @@
 //! Mutates the corpus of one fuzz target for a while: `mutate TARGET SECONDS [SEED]`. Needs no nightly compiler.
 //!
 //! The seed is fixed unless given, so a run can be repeated. Inputs that panic end the run and are written to
-//! `fuzz/corpus/TARGET/found-…`; inputs that take longer than a second are written too.
+//! `fuzz/corpus/TARGET/found-…`, and so are inputs that take longer than ten seconds; those that take longer than a second are
+//! written too.
 
 #![expect(clippy::print_stdout, reason = "it reports what it found")]
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use tidegate_conformance::fuzz::TARGETS;
 
 const SLOW: Duration = Duration::from_secs(1);
+const HANGING: Duration = Duration::from_secs(10);
 const LONGEST_INPUT: usize = 20_000;
 const SPICE: &[&[u8]] = &[
     b"{",
@@ -62,6 +65,9 @@ const SPICE: &[&[u8]] = &[
     b"**/",
 ];
 
+/// What is running and since when, for the watch.
+static RUNNING: Mutex<Option<(Instant, Vec<u8>)>> = Mutex::new(None);
+
 struct Dice(u64);
 
 impl Dice {
@@ -92,12 +98,17 @@ fn main() {
         .join("../../fuzz/corpus")
         .join(name);
     let mut inputs = read(&folder);
+    let watched = folder.clone();
+    std::thread::spawn(move || watch(&watched));
     let seeds = inputs.len();
     let begun = Instant::now();
     let (mut tried, mut slowest) = (0_u64, Duration::ZERO);
     while begun.elapsed() < time {
         let input = mutated(&inputs, &mut dice);
         let started = Instant::now();
+        if let Ok(mut running) = RUNNING.lock() {
+            *running = Some((started, input.clone()));
+        }
         let ended = std::panic::catch_unwind(|| (target.run)(&input));
         let taken = started.elapsed();
         tried += 1;
@@ -124,6 +135,24 @@ fn main() {
         "{name}: {tried} inputs in {:?}, slowest {slowest:?}",
         begun.elapsed()
     );
+}
+
+/// Ends the process when one input takes too long.
+fn watch(folder: &Path) {
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+        let Ok(running) = RUNNING.lock() else {
+            return;
+        };
+        if let Some((started, input)) = &*running
+            && started.elapsed() > HANGING
+        {
+            let path = folder.join("found-hang");
+            std::fs::write(&path, input).expect("the corpus can be written");
+            println!("hangs: {}", path.display());
+            std::process::exit(1);
+        }
+    }
 }
 
 fn read(folder: &Path) -> Vec<Vec<u8>> {
@@ -159,7 +188,7 @@ fn mutated(inputs: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
                 bytes.splice(at..at, part);
             }
             _ => {
-                let spice: &[u8] = dice.one_of(SPICE);
+                let spice: &&[u8] = dice.one_of(SPICE);
                 bytes.splice(at..at, spice.iter().copied());
             }
         }

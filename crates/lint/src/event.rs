@@ -113,12 +113,12 @@ impl Event {
 
     /// Whether `changes` without `compare_to` is true in it whatever changed (reference `compose.md` §2.3).
     pub(crate) fn has_no_changes(self) -> bool {
-        match (self.source, self.runs_for) {
-            (_, For::MergeRequest | For::AsParent) => false,
-            (PipelineSource::ExternalPullRequestEvent, _) => false,
-            (PipelineSource::Push, For::Branch) => false,
-            _ => true,
-        }
+        !matches!(
+            (self.source, self.runs_for),
+            (_, For::MergeRequest | For::AsParent)
+                | (PipelineSource::ExternalPullRequestEvent, _)
+                | (PipelineSource::Push, For::Branch)
+        )
     }
 }
 

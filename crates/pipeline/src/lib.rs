@@ -18,6 +18,7 @@ mod spec;
 mod spec_builder;
 mod status;
 mod wire;
+mod wire_pipeline;
 
 pub use cache_key::{CleanCacheKey, clean_cache_key};
 pub use event::{CacheOutcome, Event, EventKind};
@@ -41,3 +42,6 @@ pub use spec::{
 pub use spec_builder::{CacheSuffix, StartFacts, job_spec};
 pub use status::Status;
 pub use wire::{EVENT_VERSION, UnreadableEvent, event_from_json, event_to_json};
+pub use wire_pipeline::{
+    PIPELINE_VERSION, UnreadablePipeline, pipeline_from_json, pipeline_to_json,
+};

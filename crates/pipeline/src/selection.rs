@@ -49,6 +49,12 @@ impl Pipeline {
         Ok(self.restricted(&wanted))
     }
 
+    /// The pipeline of the jobs that `keep` holds for, and nothing they wait for: needs of jobs left out are gone.
+    pub fn only(&self, keep: impl Fn(&Job) -> bool) -> Pipeline {
+        let wanted: Vec<bool> = self.jobs.iter().map(keep).collect();
+        self.restricted(&wanted)
+    }
+
     fn restricted(&self, wanted: &[bool]) -> Pipeline {
         let mut next = 0;
         let numbers: Vec<Option<JobIdx>> = wanted
@@ -151,6 +157,15 @@ mod tests {
         let chosen = pipeline().select(&["x 1/2".to_owned()]).expect("it exists");
         let needs: Vec<_> = chosen.jobs[1].needed_jobs().map(|need| need.job).collect();
         assert_eq!(needs, [JobIdx(0)]);
+    }
+
+    #[test]
+    fn jobs_alone_wait_for_nothing_that_is_left_out() {
+        let alone = pipeline().only(|job| job.stage >= StageIdx(1));
+        let names: Vec<&str> = alone.jobs.iter().map(|job| &*job.name).collect();
+        assert_eq!(names, ["x 1/2", "x 2/2", "last"]);
+        assert_eq!(alone.jobs[0].needs.as_deref(), Some(&[][..]));
+        assert_eq!(alone.jobs[2].needs, None);
     }
 
     #[test]

@@ -59,7 +59,7 @@ fn written_entry<'a>(
 fn json_of_map(map: &Map) -> Json {
     let mut result = JsonMap::new();
     for (key, node) in map {
-        result.insert(ruby::to_s(&key.value).to_string(), json_of(node));
+        result.insert(ruby::to_s(&key.value), json_of(node));
     }
     Json::Object(result)
 }
@@ -76,7 +76,7 @@ fn json_of(node: &Node) -> Json {
         Value::Float(number) => match Number::from_f64(*number) {
             Some(number) => Json::Number(number),
             // JSON has no infinities.
-            None => Json::from(ruby::to_s(&node.value).to_string()),
+            None => Json::from(ruby::to_s(&node.value)),
         },
         Value::Str(text) | Value::Symbol(text) => Json::from(&**text),
         Value::Seq(items) => Json::Array(items.iter().map(json_of).collect()),

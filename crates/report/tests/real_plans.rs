@@ -289,8 +289,8 @@ fn a_tag_is_explained() {
                 ✓ tags  .gitlab-ci.yml:2:25
 
       good to know
-        ! `only` without `refs` keeps the default `refs: [branches, tags]` beside what is written, and
-          all of it must hold
+        ! `only` without `refs`, and `except` without `only`, keep the default `only: {refs: [branches,
+          tags]}` beside what is written, and all of it must hold
           https://docs.gitlab.com/ci/yaml/deprecated_keywords/
 
       what would have to differ

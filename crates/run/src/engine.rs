@@ -1,5 +1,7 @@
 //! The loop: one thread owns the state, everything that happens comes to it as a message.
 
+mod resume;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -17,9 +19,11 @@ use tidegate_store::{ArtifactFilter, RunId, RunLog, RunRecord};
 
 use crate::cache::Shelf;
 use crate::control::{Control, Interrupt};
+use crate::input_record::input_to_json;
 use crate::job::{Shared, Task, perform, runner_facts};
 use crate::message::{JobEnd, Message};
 use crate::setup::{Begun, Observer, RunEnd, RunError, RunSetup};
+pub use resume::Resumption;
 
 /// Messages that may wait: enough to keep jobs printing, few enough to bound memory (a piece of log is at most 64 KiB).
 const WAITING: usize = 64;
@@ -41,12 +45,20 @@ pub fn run(
     control(Control {
         sender: sender.clone(),
     });
-    let Begun { record, log } = setup.begun;
-    let first_job_id = setup
-        .store
-        .allocate_job_ids(setup.pipeline.jobs.len() as u64)?;
-    observer.begin(PipelineId(record.id.0));
+    let run = setup.begun.record.id;
     let jobs = setup.pipeline.jobs.len() as u64;
+    let first_job_id = match &setup.past {
+        Some(past) => past.first_job_id,
+        None => {
+            let first = setup.store.allocate_job_ids(jobs)?;
+            setup
+                .stored(first)
+                .save(&setup.store, run, &setup.base.tracked)?;
+            first
+        }
+    };
+    observer.begin(PipelineId(run.0));
+    let Begun { record, log } = setup.begun;
     let job_ids = (first_job_id..first_job_id + jobs).collect();
     let engine = Engine {
         schedule: Schedule::new(Arc::clone(&setup.pipeline)),
@@ -85,7 +97,7 @@ pub fn run(
         log,
         observer,
     };
-    let ended = engine.drive(&receiver);
+    let ended = engine.drive(&receiver, setup.past);
     // The layers of the base were needed until here.
     drop(setup.base.guard);
     ended
@@ -125,6 +137,8 @@ struct Start {
     job: JobIdx,
     attempt: Attempt,
     recheck_caches: bool,
+    /// It had started before the run was resumed.
+    resumed: bool,
 }
 
 struct Running {
@@ -136,8 +150,12 @@ struct Running {
 }
 
 impl Engine<'_> {
-    fn drive(mut self, messages: &Receiver<Message>) -> Result<RunEnd, RunError> {
-        let done = self.run_to_end(messages);
+    fn drive(
+        mut self,
+        messages: &Receiver<Message>,
+        past: Option<Resumption>,
+    ) -> Result<RunEnd, RunError> {
+        let done = self.run_to_end(messages, past);
         if done.is_err() {
             self.end_everything(messages);
         }
@@ -159,9 +177,18 @@ impl Engine<'_> {
         })
     }
 
-    fn run_to_end(&mut self, messages: &Receiver<Message>) -> Result<(), RunError> {
-        self.emit(EventKind::PipelineCreated { parent: None })?;
-        self.apply(Input::Start)?;
+    fn run_to_end(
+        &mut self,
+        messages: &Receiver<Message>,
+        past: Option<Resumption>,
+    ) -> Result<(), RunError> {
+        match past {
+            Some(past) => self.resume(past)?,
+            None => {
+                self.emit(EventKind::PipelineCreated { parent: None })?;
+                self.apply(Input::Start)?;
+            }
+        }
         loop {
             self.fire_timers()?;
             self.start_queued()?;
@@ -231,12 +258,12 @@ impl Engine<'_> {
     fn interrupt(&mut self, how: Interrupt) -> Result<(), RunError> {
         let first = self.interrupted.is_none();
         self.interrupted = self.interrupted.max(Some(how));
-        self.queue.clear();
         if first {
             self.apply(Input::CancelAll {
                 cause: CancelCause::Interrupted,
             })?;
         }
+        self.queue.clear();
         if how == Interrupt::AtOnce {
             for running in self.running.values_mut() {
                 running.end(CancelReason::Forced);
@@ -283,7 +310,12 @@ impl Engine<'_> {
             };
             let (job, attempt) = (start.job, start.attempt);
             let current = self.schedule.attempt(job) == attempt;
-            if current && self.schedule.status(job) == Status::Pending {
+            let expected = if start.resumed {
+                Status::Running
+            } else {
+                Status::Pending
+            };
+            if current && self.schedule.status(job) == expected {
                 self.start(start)?;
             }
         }
@@ -295,12 +327,13 @@ impl Engine<'_> {
             job,
             attempt,
             recheck_caches,
+            resumed,
         } = start;
         let used: BTreeSet<u32> = self.running.values().map(|running| running.slot).collect();
         let slot = (0..).find(|slot| !used.contains(slot)).unwrap_or_default();
         let spec = match self.spec(job, attempt)? {
             Ok(spec) => spec,
-            Err(message) => return self.broken(job, attempt, &message),
+            Err(message) => return self.broken(job, attempt, resumed, &message),
         };
         let recheck = &self.pipeline.job(job).recheck_caches;
         if recheck_caches
@@ -323,7 +356,7 @@ impl Engine<'_> {
             coverage,
             slot,
         };
-        self.apply(Input::JobStarted { job, attempt })?;
+        self.note_start(job, attempt, resumed)?;
         self.running.insert(
             job,
             Running {
@@ -351,8 +384,22 @@ impl Engine<'_> {
         }
     }
 
-    fn broken(&mut self, job: JobIdx, attempt: Attempt, message: &str) -> Result<(), RunError> {
-        self.apply(Input::JobStarted { job, attempt })?;
+    /// From here on a crash means that the job may have run: that must be in the log before it does.
+    fn note_start(&mut self, job: JobIdx, attempt: Attempt, resumed: bool) -> Result<(), RunError> {
+        if !resumed {
+            self.apply(Input::JobStarted { job, attempt })?;
+        }
+        Ok(self.log.flush()?)
+    }
+
+    fn broken(
+        &mut self,
+        job: JobIdx,
+        attempt: Attempt,
+        resumed: bool,
+        message: &str,
+    ) -> Result<(), RunError> {
+        self.note_start(job, attempt, resumed)?;
         self.say(job, attempt, message);
         let reason = FailureReason::RunnerSystemFailure;
         self.apply(Input::JobFailed {
@@ -465,11 +512,15 @@ impl Engine<'_> {
     }
 
     /// Gives the scheduler an input and carries out what it asks for.
+    ///
+    /// The input is in the log before anything that follows from it happens: what is logged can be replayed.
     fn apply(&mut self, input: Input) -> Result<(), RunError> {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
+            let record = input_to_json(now_ms(), &input);
             let actions = self.schedule.apply(input);
             let actions = actions.map_err(|error| RunError::Schedule(error.to_string()))?;
+            self.log.append(record.as_bytes())?;
             for action in actions {
                 inputs.extend(self.carry_out(action)?);
             }
@@ -505,6 +556,7 @@ impl Engine<'_> {
                     job,
                     attempt,
                     recheck_caches,
+                    resumed: false,
                 });
             }
             Action::StartDownstream { job, attempt, .. } => {
@@ -525,7 +577,14 @@ impl Engine<'_> {
                     Reason::Interrupted => CancelReason::Interrupted,
                     _ => CancelReason::Canceled,
                 };
+                self.log.flush()?;
+                let resumed = |start: &Start| start.resumed && start.job == job;
+                let was_to_resume = self.queue.iter().any(resumed);
                 self.queue.retain(|start| start.job != job);
+                if was_to_resume && self.schedule.status(job) == Status::Canceling {
+                    // Its executor went with the process that had started it.
+                    return Ok(Some(Input::JobCanceled { job, attempt }));
+                }
                 if let Some(running) = self.running.get_mut(&job)
                     && running.attempt == attempt
                 {

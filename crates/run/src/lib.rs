@@ -5,6 +5,9 @@
 //! has a thread of its own ([`job`]) that prepares its work tree, hands it to the executor and reports back. The channel
 //! between them is bounded, so that a job cannot print faster than its log is taken.
 //!
+//! A run keeps what it was begun with ([`StoredRun`]) and logs everything that happens to it ([`Journal`]), so that another
+//! process can go on with it ([`Resumption`]) or follow it ([`Follow`]).
+//!
 //! Nothing here knows configuration files or terminals.
 
 mod cache;
@@ -12,17 +15,22 @@ mod control;
 mod dotenv;
 mod engine;
 mod files;
+mod input_record;
 mod job;
+mod journal;
 mod message;
 mod save;
 mod saved_by;
 mod setup;
 mod snapshot;
 mod storage;
+mod stored_run;
 mod trees;
 
 pub use control::{Control, Interrupt};
-pub use engine::run;
+pub use engine::{Resumption, run};
+pub use journal::{Follow, Journal, JournalError};
 pub use saved_by::SavedBy;
 pub use setup::{Base, Begun, Observer, ProjectFacts, RunEnd, RunError, RunSetup, begin};
 pub use snapshot::{BaseTree, SnapshotError, base_tree};
+pub use stored_run::{StoredRun, StoredRunError, repository_directory};

@@ -13,6 +13,9 @@ use tidegate_pipeline::{
 use tidegate_store::{NewRun, RunLog, RunRecord, Store, StoreError};
 use tidegate_workspace::{Backend, Layer};
 
+use crate::engine::Resumption;
+use crate::stored_run::StoredRun;
+
 /// A run that is registered and has not started.
 pub struct Begun {
     /// Its numbers.
@@ -38,6 +41,8 @@ pub fn begin(store: &Store, key: &str) -> Result<Begun, StoreError> {
 pub struct RunSetup {
     /// The run, registered.
     pub begun: Begun,
+    /// What happened so far, of a run that goes on.
+    pub past: Option<Resumption>,
     /// What to run.
     pub pipeline: Arc<Pipeline>,
     /// Where caches, artifacts and logs go.
@@ -70,6 +75,21 @@ pub struct RunSetup {
     pub version: String,
 }
 
+impl RunSetup {
+    /// What another process needs to go on with the run.
+    pub(crate) fn stored(&self, first_job_id: u64) -> StoredRun {
+        StoredRun {
+            pipeline: Arc::clone(&self.pipeline),
+            first_job_id,
+            project: self.project.clone(),
+            git: self.git.clone(),
+            suffix: self.suffix,
+            default_timeout: self.default_timeout,
+            shell: self.shell,
+        }
+    }
+}
+
 /// The tree all jobs of a run start from.
 pub struct Base {
     /// Its layers, lowest first.
@@ -95,6 +115,8 @@ pub struct ProjectFacts {
 pub trait Observer {
     /// The pipeline has its number; told before anything else.
     fn begin(&mut self, pipeline: PipelineId);
+    /// Something happened before the run was resumed; told after its beginning, before anything else.
+    fn past(&mut self, event: &Event);
     /// Something happened.
     fn event(&mut self, event: &Event);
     /// A job printed; pieces end anywhere.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
-use tidegate_store::{Lease, NewEntry, RunId, Store, StoreError};
+use tidegate_store::{Entry, Lease, NewEntry, RunId, Store, StoreError};
 use tidegate_workspace::snapshot::{Previous, Skipped, snapshot};
 use tidegate_workspace::{Layer, Manifest, TreeError};
 
@@ -22,6 +22,8 @@ pub enum SnapshotError {
 pub struct BaseTree {
     /// Its layers, lowest first.
     pub layers: Vec<Layer>,
+    /// The entry they are of.
+    pub entry: Entry,
     /// Keeps them.
     pub lease: Lease,
     /// Files that could not be taken.
@@ -77,6 +79,7 @@ pub fn base_tree(
         let layers = layers(&entry.layers);
         return Ok(BaseTree {
             layers,
+            entry,
             lease,
             skipped: taken.skipped,
             reused: true,
@@ -98,6 +101,7 @@ pub fn base_tree(
     let lease = store.lease(&entry, run)?;
     Ok(BaseTree {
         layers: layers(&entry.layers),
+        entry,
         lease,
         skipped: taken.skipped,
         reused: false,

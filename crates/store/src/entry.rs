@@ -399,7 +399,7 @@ pub(crate) fn is_leased(connection: &Connection, id: EntryId) -> Result<bool> {
 }
 
 /// The trees of a base, lowest first; fails if one has gone since it was found.
-fn base_trees(
+pub(crate) fn base_trees(
     store: &Store,
     transaction: &Transaction<'_>,
     base: &Entry,
@@ -419,7 +419,7 @@ fn base_trees(
         .collect())
 }
 
-fn insert_entry(
+pub(crate) fn insert_entry(
     transaction: &Transaction<'_>,
     kind: EntryKind,
     new: NewEntry<'_>,

@@ -39,6 +39,7 @@ mod entry;
 mod event_log;
 mod job_log;
 mod lease;
+mod resumption;
 mod run;
 
 mod compact;

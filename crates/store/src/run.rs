@@ -159,6 +159,7 @@ impl Store {
             other => Some(other?),
         };
         self.remove_artifacts_of(run)?;
+        self.forget_base(run)?;
         self.write(|transaction| {
             Ok(transaction.execute("DELETE FROM runs WHERE id = ?", [run.0 as i64])?)
         })?;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::store_args::{ArtifactsArgs, CacheArgs, DoctorArgs};
+
 /// Explains and runs GitLab CI/CD pipelines anywhere.
 ///
 /// Loads .gitlab-ci.yml exactly as GitLab does, decides which jobs enter a pipeline, says why, and runs it.
@@ -57,9 +59,23 @@ pub(crate) struct Global {
         env = "TIDEGATE_GITLAB_VERSION"
     )]
     pub gitlab_version: Option<String>,
+    /// Fetch nothing: includes from elsewhere only come from the store
+    #[arg(
+        long,
+        global = true,
+        conflicts_with = "update",
+        env = "TIDEGATE_OFFLINE"
+    )]
+    pub offline: bool,
+    /// Fetch includes from elsewhere anew and pin what they are now
+    #[arg(long, global = true)]
+    pub update: bool,
+    /// Use no colours, as `--color never`
+    #[arg(long, global = true, conflicts_with = "color")]
+    pub no_color: bool,
 }
 
-/// Whose language is read.
+/// Whose language is read
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DialectName {
     /// GitLab's and nothing else
@@ -118,6 +134,12 @@ pub(crate) enum Command {
     Lint(LintArgs),
     /// Draw the jobs of the pipeline and what they need
     Graph(GraphArgs),
+    /// Show the merged configuration
+    Show(ShowArgs),
+    /// List the runs of this project, newest first
+    Runs(RunsArgs),
+    /// Show the log of a job of an earlier run, or follow one that is running
+    Logs(LogsArgs),
     /// Look into the caches, copy from and to them, prune them
     Cache(CacheArgs),
     /// List, copy and pack what jobs left
@@ -188,9 +210,36 @@ pub(crate) struct ScenarioArgs {
 /// Arguments of `run`.
 #[derive(Args, Debug)]
 pub(crate) struct RunArgs {
-    /// Jobs to run, with what they need; all where none is named
+    /// Jobs to run, with what they need; all where none is named. `*` and `?` stand for any characters
     #[arg(value_name = "JOB")]
     pub jobs: Vec<String>,
+    /// Run only this stage and those after it
+    #[arg(long, value_name = "STAGE")]
+    pub from_stage: Option<String>,
+    /// Run the jobs that failed in the last run
+    #[arg(long, conflicts_with = "jobs")]
+    pub only_failed: bool,
+    /// Run nothing but the named jobs, not what they need
+    #[arg(long)]
+    pub no_needs: bool,
+    /// Run the named jobs even where their rules leave them out
+    #[arg(long, requires = "jobs")]
+    pub force: bool,
+    /// Go on with a run that was stopped; the last one where no ID is given
+    #[arg(long, value_name = "ID", num_args = 0..=1, conflicts_with_all = ["jobs", "retry", "play", "run"])]
+    pub resume: Option<Option<u64>>,
+    /// Run a finished job of an earlier run again
+    #[arg(long, value_name = "JOB", conflicts_with = "jobs")]
+    pub retry: Vec<String>,
+    /// Start a manual or delayed job of an earlier run
+    #[arg(long, value_name = "JOB", conflicts_with = "jobs")]
+    pub play: Vec<String>,
+    /// The run that --retry and --play are about; the last one by default
+    #[arg(long, value_name = "ID")]
+    pub run: Option<u64>,
+    /// `json` prints the events of the run, one object a line
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
     /// How many jobs run at once; the number of cores by default
     #[arg(long = "jobs", value_name = "N", env = "TIDEGATE_JOBS")]
     pub parallel: Option<std::num::NonZeroUsize>,
@@ -205,6 +254,37 @@ pub(crate) struct RunArgs {
     pub quiet: bool,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+}
+
+/// Arguments of `runs`.
+#[derive(Args, Debug)]
+pub(crate) struct RunsArgs {
+    /// Show at most this many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// How the runs are printed
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
+}
+
+/// Arguments of `logs`.
+#[derive(Args, Debug)]
+pub(crate) struct LogsArgs {
+    /// Jobs whose logs to show; the name of a parallel job stands for all its instances
+    #[arg(value_name = "JOB", required = true)]
+    pub jobs: Vec<String>,
+    /// The run; the last one by default
+    #[arg(long, value_name = "ID")]
+    pub run: Option<u64>,
+    /// Which try of the job; the last one by default
+    #[arg(long, value_name = "N", conflicts_with = "follow")]
+    pub attempt: Option<u32>,
+    /// Go on showing what is added until the job ends; also `-f`
+    #[arg(long)]
+    pub follow: bool,
+    /// The log as it was written, with section markers and colours
+    #[arg(long)]
+    pub raw: bool,
 }
 
 /// Arguments of `list`.
@@ -287,211 +367,27 @@ pub(crate) enum GraphFormat {
     Dot,
 }
 
-/// Arguments of `cache`.
+/// Arguments of `show`.
 #[derive(Args, Debug)]
-pub(crate) struct CacheArgs {
-    #[command(subcommand)]
-    pub command: CacheCommand,
-}
-
-/// What to do with caches.
-#[derive(Subcommand, Debug)]
-pub(crate) enum CacheCommand {
-    /// List the caches of the project, the most recently used first
-    Ls(CacheLsArgs),
-    /// Show one cache: who saved it, with which patterns, and its files
-    Inspect(CacheInspectArgs),
-    /// Copy a cache into a directory
-    Get(CacheGetArgs),
-    /// Save files of the project under a key
-    Put(CachePutArgs),
-    /// Remove caches of the project
-    Rm(CacheRmArgs),
-    /// Remove caches beyond limits and expired artifacts, and tidy up
-    Prune(CachePruneArgs),
-    /// Compare the store with what was saved
-    Verify(CacheVerifyArgs),
-    /// Show which keys a job has, how they come about, and what is there
-    Why(CacheWhyArgs),
-}
-
-/// Arguments of `cache ls`.
-#[derive(Args, Debug)]
-pub(crate) struct CacheLsArgs {
-    /// Those of all projects
-    #[arg(short, long)]
-    pub all: bool,
+pub(crate) struct ShowArgs {
+    /// Only this job or top-level key
+    #[arg(value_name = "JOB")]
+    pub job: Option<String>,
+    /// Say for each key where it was written and what it overrides
+    #[arg(long, conflicts_with = "format")]
+    pub origin: bool,
     /// The form of the result
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: Format,
-}
-
-/// Arguments of `cache inspect`.
-#[derive(Args, Debug)]
-pub(crate) struct CacheInspectArgs {
-    /// The key, with everything appended to it
-    pub key: String,
-    /// Also list what is in it
-    #[arg(long)]
-    pub files: bool,
-    /// The form of the result
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: Format,
-}
-
-/// Arguments of `cache get`.
-#[derive(Args, Debug)]
-pub(crate) struct CacheGetArgs {
-    /// The key, with everything appended to it
-    pub key: String,
-    /// Where to copy it: an empty directory, or one to be made
-    #[arg(value_name = "DIRECTORY")]
-    pub into: PathBuf,
-}
-
-/// Arguments of `cache put`.
-#[derive(Args, Debug)]
-pub(crate) struct CachePutArgs {
-    /// The key, with everything appended to it
-    pub key: String,
-    /// Files and directories, relative to the project root
-    #[arg(required = true, value_name = "PATH")]
-    pub paths: Vec<String>,
-}
-
-/// Arguments of `cache rm`.
-#[derive(Args, Debug)]
-pub(crate) struct CacheRmArgs {
-    /// Keys, with everything appended to them
-    #[arg(value_name = "KEY", required_unless_present = "all")]
-    pub keys: Vec<String>,
-    /// All caches of the project
-    #[arg(short, long, conflicts_with = "keys")]
-    pub all: bool,
-}
-
-/// Arguments of `cache prune`.
-#[derive(Args, Debug)]
-pub(crate) struct CachePruneArgs {
-    /// All caches together may take so much, such as 20GB
-    #[arg(long, value_name = "SIZE", value_parser = crate::amount::parse_bytes)]
-    pub max_size: Option<u64>,
-    /// Those of each project may take so much
-    #[arg(long, value_name = "SIZE", value_parser = crate::amount::parse_bytes)]
-    pub max_project_size: Option<u64>,
-    /// Those not used for so many days go
-    #[arg(long, value_name = "DAYS")]
-    pub max_age_days: Option<u64>,
-    /// The form of the result
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: Format,
-}
-
-/// Arguments of `cache verify`.
-#[derive(Args, Debug)]
-pub(crate) struct CacheVerifyArgs {
-    /// Also read and compare the contents of files
-    #[arg(long)]
-    pub contents: bool,
-    /// The form of the result
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: Format,
-}
-
-/// Arguments of `cache why`.
-#[derive(Args, Debug)]
-pub(crate) struct CacheWhyArgs {
-    /// The job whose caches are meant
-    pub job: String,
-    /// The form of the result
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: Format,
+    #[arg(long, value_name = "FORMAT", default_value = "yaml")]
+    pub format: ShowFormat,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
 }
 
-/// Arguments of `artifacts`.
-#[derive(Args, Debug)]
-pub(crate) struct ArtifactsArgs {
-    #[command(subcommand)]
-    pub command: ArtifactsCommand,
-}
-
-/// What to do with artifacts.
-#[derive(Subcommand, Debug)]
-pub(crate) enum ArtifactsCommand {
-    /// List what the jobs of a run left
-    Ls(ArtifactsLsArgs),
-    /// Copy artifacts of a job into a directory
-    Get(ArtifactsGetArgs),
-    /// Print where artifacts of a job can be read
-    Open(ArtifactsOpenArgs),
-    /// Pack artifacts of a job as GitLab would
-    Export(ArtifactsExportArgs),
-}
-
-/// Arguments of `artifacts ls`.
-#[derive(Args, Debug)]
-pub(crate) struct ArtifactsLsArgs {
-    /// Of this run; of the newest by default
-    #[arg(long, value_name = "ID")]
-    pub run: Option<u64>,
-    /// The form of the result
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: Format,
-}
-
-/// Arguments of `artifacts get`.
-#[derive(Args, Debug)]
-pub(crate) struct ArtifactsGetArgs {
-    /// The job
-    pub job: String,
-    /// Where to copy them: an empty directory, or one to be made
-    #[arg(value_name = "DIRECTORY")]
-    pub into: PathBuf,
-    /// Of this run; of the newest that has some by default
-    #[arg(long, value_name = "ID")]
-    pub run: Option<u64>,
-    /// The archive, or a kind of report such as junit
-    #[arg(long, value_name = "KIND", default_value = "archive")]
-    pub kind: String,
-}
-
-/// Arguments of `artifacts open`.
-#[derive(Args, Debug)]
-pub(crate) struct ArtifactsOpenArgs {
-    /// The job
-    pub job: String,
-    /// A file among them; all where none is named
-    pub path: Option<PathBuf>,
-    /// Of this run; of the newest that has some by default
-    #[arg(long, value_name = "ID")]
-    pub run: Option<u64>,
-    /// The archive, or a kind of report such as junit
-    #[arg(long, value_name = "KIND", default_value = "archive")]
-    pub kind: String,
-}
-
-/// Arguments of `artifacts export`.
-#[derive(Args, Debug)]
-pub(crate) struct ArtifactsExportArgs {
-    /// The job
-    pub job: String,
-    /// The archive to write; the name of the artifacts with `.zip` by default
-    #[arg(value_name = "FILE")]
-    pub archive: Option<PathBuf>,
-    /// Of this run; of the newest that has some by default
-    #[arg(long, value_name = "ID")]
-    pub run: Option<u64>,
-    /// The archive, or a kind of report such as junit
-    #[arg(long, value_name = "KIND", default_value = "archive")]
-    pub kind: String,
-}
-
-/// Arguments of `doctor`.
-#[derive(Args, Debug)]
-pub(crate) struct DoctorArgs {
-    /// The form of the result
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: Format,
+/// The form of a configuration.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ShowFormat {
+    /// As GitLab shows it
+    Yaml,
+    /// For programs
+    Json,
 }

@@ -7,7 +7,14 @@ pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod lint;
 pub(crate) mod list;
+pub(crate) mod logs;
+mod machine;
+mod past;
+pub(crate) mod resume;
 pub(crate) mod run;
+pub(crate) mod runs;
+mod selection;
+pub(crate) mod show;
 mod unsupported;
 
 use std::io::stderr;
@@ -27,7 +34,7 @@ pub(crate) fn require_valid(global: &Global, loaded: &Loaded) -> Result<(), Fail
     if errors.is_empty() {
         return Ok(());
     }
-    show(global, loaded, errors);
+    show_diagnostics(global, loaded, errors);
     Err(Failure::shown())
 }
 
@@ -45,12 +52,12 @@ pub(crate) fn require_planned(
     if errors.is_empty() {
         return Ok(());
     }
-    show(global, loaded, errors);
+    show_diagnostics(global, loaded, errors);
     Err(Failure::shown())
 }
 
 /// Shows diagnostics on standard error.
-pub(crate) fn show<'d>(
+pub(crate) fn show_diagnostics<'d>(
     global: &Global,
     loaded: &Loaded,
     items: impl IntoIterator<Item = &'d Diagnostic>,

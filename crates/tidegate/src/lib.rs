@@ -1,12 +1,14 @@
 //! The tidegate binary: arguments, settings, views, exit codes. Everything else is in the crates below.
 
 mod amount;
+mod arguments;
 mod cli;
 mod command;
 mod exit;
 mod project;
 mod scenario_args;
 mod statement;
+mod store_args;
 mod terminal;
 mod upkeep;
 mod view;
@@ -30,7 +32,10 @@ pub fn main() -> ExitCode {
     if arguments.nth(1).is_some_and(|word| word == SUPERVISE) {
         return tidegate_exec::supervisor_main(arguments, enter);
     }
-    let cli = Cli::parse();
+    let mut cli = Cli::parse_from(arguments::with_follow(std::env::args_os()));
+    if cli.global.no_color {
+        cli.global.color = cli::Color::Never;
+    }
     let done = match &cli.command {
         Command::Run(args) => command::run::run(&cli.global, args),
         Command::List(args) => command::list::run(&cli.global, args),
@@ -40,6 +45,9 @@ pub fn main() -> ExitCode {
         Command::Cache(args) => command::cache::run(&cli.global, args),
         Command::Artifacts(args) => command::artifacts::run(&cli.global, args),
         Command::Doctor(args) => command::doctor::run(&cli.global, args),
+        Command::Show(args) => command::show::run(&cli.global, args),
+        Command::Runs(args) => command::runs::run(&cli.global, args),
+        Command::Logs(args) => command::logs::run(&cli.global, args),
     };
     done.unwrap_or_else(|failure| tell(&failure)).into()
 }

@@ -9,7 +9,8 @@ use tidegate_world::Checkout;
 use crate::exit::Failure;
 use crate::statement::{StatedMergeRequest, Statement};
 
-/// Changes the scenario as stated.
+/// Changes the scenario as stated, in all but what it runs for, which [`apply_ref`] has set: settings come between the two, since
+/// whether a ref is protected depends on which it is.
 pub(crate) fn apply(
     scenario: &mut Scenario,
     checkout: &Checkout,
@@ -22,7 +23,6 @@ pub(crate) fn apply(
             "failed to find the commit `{base}` of --base"
         )));
     }
-    apply_ref(scenario, &stated)?;
     if let Some(protected) = stated.protected {
         scenario.protected = protected;
     }
@@ -57,7 +57,8 @@ pub(crate) fn apply(
     Ok(())
 }
 
-fn apply_ref(scenario: &mut Scenario, stated: &Statement) -> Result<(), Failure> {
+/// Sets what the pipeline runs for.
+pub(crate) fn apply_ref(scenario: &mut Scenario, stated: &Statement) -> Result<(), Failure> {
     if let Some(branch) = &stated.branch {
         scenario.git_ref = Ref::Branch(branch.clone());
     }

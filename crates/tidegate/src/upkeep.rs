@@ -16,6 +16,15 @@ pub(crate) fn after_run(store: &Store, quota: &Quota) {
     }
 }
 
+/// How much the store may keep, as the settings say.
+pub(crate) fn quota(settings: &tidegate_settings::Cache) -> Quota {
+    Quota {
+        bytes: settings.max_size.map(|size| size.0),
+        project_bytes: settings.max_project_size.map(|size| size.0),
+        age: settings.max_age.map(|period| period.0),
+    }
+}
+
 fn upkeep(store: &Store, quota: &Quota) -> Result<(), StoreError> {
     if !store.is_maintenance_due(SystemTime::now())? {
         return Ok(());

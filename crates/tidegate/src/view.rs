@@ -1,5 +1,6 @@
 //! What people see of a running pipeline.
 
+mod json;
 mod live;
 mod plain;
 
@@ -10,8 +11,9 @@ use tidegate_pipeline::Pipeline;
 use tidegate_report::run::Progress;
 use tidegate_run::Observer;
 
-use crate::cli::Global;
+use crate::cli::{Format, Global};
 use crate::terminal::style;
+use json::Json;
 use live::Live;
 use plain::Plain;
 
@@ -23,8 +25,16 @@ pub(crate) trait View: Observer {
     fn close(&mut self);
 }
 
-/// The view that fits: a live table on a terminal, prefixed lines otherwise.
-pub(crate) fn view(pipeline: Arc<Pipeline>, global: &Global, quiet: bool) -> Box<dyn View> {
+/// The view that fits: events for programs, a live table on a terminal, prefixed lines otherwise.
+pub(crate) fn view(
+    pipeline: Arc<Pipeline>,
+    global: &Global,
+    quiet: bool,
+    format: Format,
+) -> Box<dyn View> {
+    if format == Format::Json {
+        return Box::new(Json::new(pipeline));
+    }
     let style = style(global.color, &stdout());
     if stdout().is_terminal() && stderr().is_terminal() && !quiet {
         Box::new(Live::new(pipeline, style))

@@ -15,7 +15,7 @@ use crate::found::Found;
 use crate::subject::Subject;
 
 pub(crate) fn check(subject: &Subject<'_>, found: &mut Found) {
-    let mut first_uses: Vec<(&[Arc<str>], &Cache, usize, Span, &str)> = Vec::new();
+    let mut first_uses: Vec<FirstUse<'_>> = Vec::new();
     for job in subject.jobs() {
         for (at, cache) in job.body.caches.iter().enumerate() {
             let Some(files) = files_without_prefix(cache) else {
@@ -41,6 +41,9 @@ pub(crate) fn check(subject: &Subject<'_>, found: &mut Found) {
         }
     }
 }
+
+/// Files of the key, the cache, its place in the list, where it was written, and whose it is.
+type FirstUse<'a> = (&'a [Arc<str>], &'a Cache, usize, Span, &'a str);
 
 fn files_without_prefix(cache: &Spanned<Cache>) -> Option<&[Arc<str>]> {
     match &cache.value.key {

@@ -95,7 +95,7 @@ fn told(quirk: &Quirk, base: Option<&str>) -> (&'static str, String, &'static st
         ),
         Quirk::OnlyKeepsDefaultRefs => (
             "only_keeps_default_refs",
-            "`only` without `refs` keeps the default `refs: [branches, tags]` beside what is written, and all of it must hold"
+            "`only` without `refs`, and `except` without `only`, keep the default `only: {refs: [branches, tags]}` beside what is written, and all of it must hold"
                 .to_owned(),
             ONLY,
         ),

@@ -11,12 +11,13 @@ use tidegate_store::{Artifact, ArtifactFilter, RunId, Store};
 
 use super::cache::{empty_directory, open_store};
 use crate::amount::{age, bytes, unix};
-use crate::cli::{
-    ArtifactsArgs, ArtifactsCommand, ArtifactsExportArgs, ArtifactsGetArgs, ArtifactsLsArgs,
-    ArtifactsOpenArgs, Format, Global, ScenarioArgs,
-};
+use crate::cli::{Format, Global, ScenarioArgs};
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
+use crate::store_args::{
+    ArtifactsArgs, ArtifactsCommand, ArtifactsExportArgs, ArtifactsGetArgs, ArtifactsLsArgs,
+    ArtifactsOpenArgs,
+};
 use crate::terminal::{print, tell};
 
 /// The kind that holds what `artifacts:paths` means.

@@ -10,9 +10,10 @@ pub(super) use upkeep::problem;
 
 use tidegate_store::{Entry, EntryKind, Store};
 
-use crate::cli::{CacheArgs, CacheCommand, Global, ScenarioArgs};
+use crate::cli::{Global, ScenarioArgs};
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
+use crate::store_args::{CacheArgs, CacheCommand};
 
 /// Does what the subcommand says.
 pub(crate) fn run(global: &Global, args: &CacheArgs) -> Result<Exit, Failure> {

@@ -9,9 +9,10 @@ use tidegate_store::{Depth, Store};
 use tidegate_workspace::{Wanted, probe};
 
 use super::unsupported;
-use crate::cli::{DoctorArgs, Format, Global};
+use crate::cli::{Format, Global};
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
+use crate::store_args::DoctorArgs;
 use crate::terminal::print;
 
 /// How serious a finding is.

@@ -18,8 +18,8 @@ use crate::terminal::{print, style};
 
 /// Prints all diagnostics in the form asked for. Only errors of GitLab's make it fail.
 pub(crate) fn run(global: &Global, args: &LintArgs) -> Result<Exit, Failure> {
-    let disabled = disabled(args)?;
     let project = Project::open(global, &args.scenario)?;
+    let disabled = disabled(args, &project)?;
     let loaded = project.load()?;
     let mut all: Vec<Diagnostic> = loaded.diagnostics.iter().cloned().collect();
     all.extend(findings(&loaded, &disabled));
@@ -45,16 +45,17 @@ pub(crate) fn run(global: &Global, args: &LintArgs) -> Result<Exit, Failure> {
     })
 }
 
-fn disabled(args: &LintArgs) -> Result<tidegate_lint::Settings, Failure> {
-    for code in &args.disabled {
+fn disabled(args: &LintArgs, project: &Project) -> Result<tidegate_lint::Settings, Failure> {
+    let all = args.disabled.iter().chain(&project.settings.lint.disable);
+    for code in all.clone() {
         if !tidegate_lint::is_known(code) {
-            return Err(Failure::unusable(format!(
-                "--disable {code}: no finding has this code"
-            )));
+            let hint =
+                "docs/lint.md lists all codes; `--disable` and `lint.disable` switch them off";
+            return Err(Failure::unusable(format!("no finding has the code {code}")).hint(hint));
         }
     }
     Ok(tidegate_lint::Settings {
-        disabled: args.disabled.iter().cloned().collect(),
+        disabled: all.cloned().collect(),
     })
 }
 

@@ -2,61 +2,74 @@
 
 use std::collections::BTreeSet;
 use std::io::stderr;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
-use tidegate_pipeline::{CacheSuffix, GitSpec, Pipeline, Presence, ShellKind, Status};
-use tidegate_plan::{Detail, Outcome, Plan};
-use tidegate_report::run::summary;
+use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
+use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
+use tidegate_report::run::{Progress, summary};
 use tidegate_run::{
-    Base, Begun, Control, Interrupt, ProjectFacts, RunSetup, base_tree, begin, run as run_pipeline,
+    Base, Control, Interrupt, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
+    repository_directory, run as run_pipeline,
 };
-use tidegate_store::{Quota, RunId, Store};
-use tidegate_workspace::{Layer, Wanted, probe};
+use tidegate_store::{RunId, Store};
+use tidegate_workspace::Layer;
 use tidegate_world::{Subject, job_repository, tracked_paths, write_committed};
 
-use super::explain::unknown;
-use super::{require_planned, require_valid, show, unsupported};
-use crate::SUPERVISE;
+use super::machine::{Machine, failed};
+use super::selection::chosen;
+use super::{require_planned, require_valid, resume, selection, show_diagnostics, unsupported};
 use crate::cli::{Global, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
 use crate::terminal::{style, tell};
-use crate::upkeep::after_run;
+use crate::upkeep::{after_run, quota};
 use crate::view::view;
 
 /// Timeout of jobs that set none, GitLab's default.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
-/// What processes of a canceled job get between TERM and KILL. GitLab gives ten minutes; a person waits here.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Plans and runs the pipeline.
 pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
+    if args.resume.is_some() || !args.retry.is_empty() || !args.play.is_empty() {
+        return resume::run(global, args);
+    }
     let project = Project::open(global, &args.scenario)?;
-    let loaded = project.load()?;
+    let mut loaded = project.load()?;
     require_valid(global, &loaded)?;
+    if args.force
+        && let Some(config) = &mut loaded.config
+    {
+        selection::force(config, &args.jobs);
+    }
     let plan = project
         .plan(&loaded, &Detail::Compact)?
         .ok_or_else(Failure::shown)?;
     require_planned(global, &loaded, &plan)?;
-    let pipeline = chosen(pipeline_of(&plan)?, &args.jobs, &plan)?;
+    let pipeline = chosen(global, args, pipeline_of(&plan)?, &plan)?;
     if let Some(config) = &loaded.config {
         let problems = unsupported::problems(config, &pipeline, args.executor);
         if !problems.is_empty() {
-            show(global, &loaded, &problems);
+            show_diagnostics(global, &loaded, &problems);
             return Err(Failure::unusable(
                 "the run needs what Tidegate cannot do yet",
             ));
         }
     }
-    let setup = setup(&project, args, Arc::clone(&pipeline))?;
+    let setup = setup(&project, args, pipeline)?;
     let store = setup.store.clone();
-    let mut view = view(pipeline, global, args.quiet);
+    let exit = perform(global, args, setup)?;
+    after_run(&store, &quota(&project.settings.cache));
+    Ok(exit)
+}
+
+/// Runs what was set up, shows it, and says how it ended.
+pub(super) fn perform(global: &Global, args: &RunArgs, setup: RunSetup) -> Result<Exit, Failure> {
+    let pipeline = Arc::clone(&setup.pipeline);
+    let mut view = view(pipeline, global, args.quiet, args.format);
     let mut signals = None;
     let ended = run_pipeline(setup, view.as_mut(), |control| signals = watch(control));
     view.close();
@@ -65,12 +78,26 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     }
     let ended = ended.map_err(|error| Failure::unusable(format!("failed to {error}")))?;
     tell(&summary(view.progress(), style(global.color, &stderr())));
-    after_run(&store, &Quota::default());
+    tell(&manual_hint(view.progress()));
     Ok(match ended.status {
         _ if ended.interrupted => Exit::Interrupted,
         Status::Success | Status::Manual | Status::Skipped => Exit::Fine,
         _ => Exit::Failed,
     })
+}
+
+/// How to start the jobs that wait for a person.
+fn manual_hint(progress: &Progress) -> String {
+    let waiting: Vec<String> = progress
+        .in_stage_order()
+        .filter(|(_, job)| job.status == Status::Manual)
+        .map(|(at, _)| format!("`{}`", progress.pipeline().job(at).name))
+        .collect();
+    if waiting.is_empty() {
+        return String::new();
+    }
+    let names = waiting.join(", ");
+    format!("hint: `tidegate run --play JOB` starts a job that waits for you: {names}\n")
 }
 
 fn pipeline_of(plan: &Plan) -> Result<Arc<Pipeline>, Failure> {
@@ -87,85 +114,32 @@ fn pipeline_of(plan: &Plan) -> Result<Arc<Pipeline>, Failure> {
     }
 }
 
-/// The whole pipeline, or the named jobs and what they need.
-fn chosen(
-    pipeline: Arc<Pipeline>,
-    names: &[String],
-    plan: &Plan,
-) -> Result<Arc<Pipeline>, Failure> {
-    if names.is_empty() {
-        return Ok(pipeline);
-    }
-    pipeline.select(names).map(Arc::new).map_err(|missing| {
-        let name = missing.0;
-        if plan
-            .decisions
-            .iter()
-            .any(|decision| *decision.name == *name)
-        {
-            return Failure::failed(format!("the job `{name}` is not in this pipeline"))
-                .hint(format!("`tidegate explain {name}` says why"));
-        }
-        unknown(&name, plan.decisions.iter().map(|decision| &*decision.name))
-    })
-}
-
 fn setup(project: &Project, args: &RunArgs, pipeline: Arc<Pipeline>) -> Result<RunSetup, Failure> {
-    let failed = |what: &'static str| {
-        move |error: &dyn std::fmt::Display| Failure::unusable(format!("failed to {what}: {error}"))
-    };
-    let wanted: Wanted = match &args.workspace {
-        Some(text) => text
-            .parse()
-            .map_err(|error| failed("use --workspace")(&error))?,
-        None => Wanted::Best,
-    };
-    std::fs::create_dir_all(&project.data_dir)
-        .map_err(|error| failed("make the directory of the store")(&error))?;
-    let store = Store::open(&project.data_dir).map_err(|error| failed("open the store")(&error))?;
-    let backend = probe::probe(&project.data_dir)
-        .choose(wanted)
-        .map_err(|error| failed("make work trees")(&error))?;
+    let settings = &project.settings.run;
+    let machine = Machine::open(project, args)?;
     let key = project.key();
-    let begun = begin(&store, &key).map_err(|error| failed("begin the run")(&error))?;
-    let base = base(project, &store, &key, begun.record.id)?;
+    let begun = begin(&machine.store, &key).map_err(|error| failed("begin the run", &error))?;
+    let base = base(project, &machine.store, &key, begun.record.id)?;
     let scenario = &project.scenario;
-    let separate = scenario.project.separate_protected_caches;
     let path = &scenario.project.path;
     let server = &scenario.server;
-    Ok(RunSetup {
-        begun: Begun {
-            record: begun.record,
-            log: begun.log,
-        },
+    let facts = StoredRun {
         pipeline,
-        store,
-        executor: ShellExecutor::of_this_binary(SUPERVISE)
-            .map_err(|error| failed("find this program's own file")(&error))?,
-        environment: Environment::inherited(std::env::vars_os()),
-        backend,
-        base,
-        parallel: args.parallel.unwrap_or_else(cores),
+        // Numbers are given when the run starts.
+        first_job_id: 0,
         project: ProjectFacts {
             key,
             directory: path.rsplit('/').next().unwrap_or(path).to_owned(),
             url: format!("{}://{}/{path}", server.protocol, server.host),
         },
         git: git(project),
-        suffix: CacheSuffix {
-            cleared: scenario.project.cache_counter,
-            protected: separate.then_some(scenario.protected),
-        },
-        default_timeout: DEFAULT_TIMEOUT,
-        grace: GRACE,
-        log_limit: TraceOptions::DEFAULT_LIMIT,
+        suffix: cache_suffix(scenario, ProtectedCaches::default()),
+        default_timeout: settings
+            .default_timeout
+            .map_or(DEFAULT_TIMEOUT, |period| period.0),
         shell: ShellKind::Bash,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    })
-}
-
-fn cores() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+    };
+    machine.setup(args, begun, base, facts, None)
 }
 
 fn git(project: &Project) -> GitSpec {
@@ -207,7 +181,10 @@ fn base(project: &Project, store: &Store, key: &str, run: RunId) -> Result<Base,
             skipped.why
         ));
     }
-    let repository = private.path().join("repository");
+    store
+        .keep_base(&taken.entry, run)
+        .map_err(|error| failed(&error))?;
+    let repository = repository_directory(store, run);
     std::fs::create_dir(&repository).map_err(|error| failed(&error))?;
     let made = job_repository(&project.checkout, &repository).map_err(|error| failed(&error))?;
     let mut layers = taken.layers;

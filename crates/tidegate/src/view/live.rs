@@ -58,6 +58,11 @@ impl Live {
 impl Observer for Live {
     fn begin(&mut self, _: PipelineId) {}
 
+    fn past(&mut self, event: &Event) {
+        // What happened then was shown then; it only counts in what is shown now.
+        let _ = self.run.event(event);
+    }
+
     fn event(&mut self, event: &Event) {
         let text = self.run.event(event);
         let lasting = match &event.kind {

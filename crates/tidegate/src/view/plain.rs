@@ -26,6 +26,11 @@ impl Plain {
 impl Observer for Plain {
     fn begin(&mut self, _: PipelineId) {}
 
+    fn past(&mut self, event: &Event) {
+        // What happened then was shown then; it only counts in what is shown now.
+        let _ = self.run.event(event);
+    }
+
     fn event(&mut self, event: &Event) {
         show(&self.run.event(event));
     }

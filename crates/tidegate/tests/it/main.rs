@@ -5,21 +5,32 @@ mod cache;
 mod files;
 mod interrupt;
 mod list;
+mod past;
+mod resume;
 mod run;
 mod scenario;
+mod settings;
 mod store_commands;
+mod views;
 mod wish1;
 
 use tidegate_testkit::{Ended, Sandbox};
 
+/// The binary under test; `TIDEGATE_TEST_BINARY` names another one, say of a release build.
+fn binary() -> std::path::PathBuf {
+    std::env::var_os("TIDEGATE_TEST_BINARY")
+        .unwrap_or_else(|| env!("CARGO_BIN_EXE_tidegate").into())
+        .into()
+}
+
 /// A repository with this configuration.
 fn repository(configuration: &str) -> Sandbox {
-    Sandbox::repository(env!("CARGO_BIN_EXE_tidegate"), configuration)
+    Sandbox::repository(binary(), configuration)
 }
 
 /// A plain directory without anything.
 fn directory() -> Sandbox {
-    Sandbox::new(env!("CARGO_BIN_EXE_tidegate"))
+    Sandbox::new(binary())
 }
 
 /// Standard output without durations, which differ from run to run.

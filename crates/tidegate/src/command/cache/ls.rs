@@ -8,8 +8,9 @@ use tidegate_store::{Entry, EntryKind, ManifestEntry, Node};
 
 use super::Caches;
 use crate::amount::{age, bytes, unix};
-use crate::cli::{CacheInspectArgs, CacheLsArgs, Format, Global};
+use crate::cli::{Format, Global};
 use crate::exit::{Exit, Failure};
+use crate::store_args::{CacheInspectArgs, CacheLsArgs};
 use crate::terminal::print;
 
 /// Prints the caches of the project, or of all.

@@ -7,9 +7,10 @@ use tidegate_store::NewEntry;
 use tidegate_workspace::{Mode, Union, collect};
 
 use super::Caches;
-use crate::cli::{CacheGetArgs, CachePutArgs, Global};
+use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
+use crate::store_args::{CacheGetArgs, CachePutArgs};
 use crate::terminal::tell;
 
 /// Copies a cache into a directory, which must be empty or not there yet.

@@ -7,8 +7,9 @@ use tidegate_store::{Depth, Problem, Quota};
 
 use super::Caches;
 use crate::amount::bytes;
-use crate::cli::{CachePruneArgs, CacheRmArgs, CacheVerifyArgs, Format, Global};
+use crate::cli::{Format, Global};
 use crate::exit::{Exit, Failure};
+use crate::store_args::{CachePruneArgs, CacheRmArgs, CacheVerifyArgs};
 use crate::terminal::{print, tell};
 
 /// How long emptying the trash may take when somebody asked for it.

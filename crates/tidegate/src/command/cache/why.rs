@@ -7,11 +7,12 @@ use tidegate_plan::{CacheDerivation, CacheMissReason, Detail};
 use tidegate_scenario::{CacheState, Fact};
 
 use super::Caches;
-use crate::cli::{CacheWhyArgs, Format, Global};
+use crate::cli::{Format, Global};
 use crate::command::explain::unknown;
 use crate::command::require_valid;
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
+use crate::store_args::CacheWhyArgs;
 use crate::terminal::print;
 
 /// How many keys that come near are shown.

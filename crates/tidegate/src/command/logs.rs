@@ -1,0 +1,207 @@
+//! `tidegate logs`: what jobs printed, in earlier runs and in one that another process runs now.
+
+use std::io::{Read, Write, stdout};
+use std::time::Duration;
+
+use tidegate_pipeline::{Attempt, EventKind, JobIdx, Status};
+use tidegate_report::run::{LogLines, Shown};
+use tidegate_run::Follow;
+use tidegate_store::{JobLogReader, RunId, Store};
+
+use super::machine::failed;
+use super::past::{Past, failure, jobs_named};
+use crate::cli::{Global, LogsArgs};
+use crate::exit::{Exit, Failure};
+use crate::terminal::{print, style};
+
+/// How often a log that grows is looked at.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Prints the logs, one job after the other; with `--follow` as they grow.
+pub(crate) fn run(global: &Global, args: &LogsArgs) -> Result<Exit, Failure> {
+    let past = Past::open(global)?;
+    let run = past.choose(args.run)?.id;
+    let facts = past.facts(run)?;
+    let mut jobs = Vec::new();
+    for name in &args.jobs {
+        jobs.extend(jobs_named(&facts.pipeline, name)?);
+    }
+    let mut tails: Vec<Tail> = Vec::new();
+    for job in jobs {
+        let name = (!args.raw && (args.jobs.len() > 1 || facts.pipeline.jobs.len() > 1))
+            .then(|| facts.pipeline.job(job).name.to_string());
+        tails.push(Tail {
+            job,
+            attempt: args.attempt.map(Attempt),
+            fixed: args.attempt.is_some(),
+            status: Status::Created,
+            // One log needs no names before its lines.
+            name: name.filter(|_| args.jobs.len() > 1),
+            reader: None,
+            lines: (!args.raw).then(|| LogLines::new(style(global.color, &stdout()))),
+        });
+    }
+    if tails.len() > 1 && !args.raw {
+        for tail in &mut tails {
+            tail.name = Some(facts.pipeline.job(tail.job).name.to_string());
+        }
+    }
+    Watch {
+        store: &past.store,
+        run,
+        events: Follow::new(&past.store, run).map_err(|error| failure(&error))?,
+        tails,
+    }
+    .show(args.follow)
+}
+
+/// The logs of some jobs of a run.
+struct Watch<'s> {
+    store: &'s Store,
+    run: RunId,
+    events: Follow,
+    tails: Vec<Tail>,
+}
+
+/// How far one log has been shown.
+struct Tail {
+    job: JobIdx,
+    /// The try that is shown; `None` before the first.
+    attempt: Option<Attempt>,
+    /// A person chose the try.
+    fixed: bool,
+    status: Status,
+    name: Option<String>,
+    reader: Option<JobLogReader>,
+    /// `None`: the bytes as they are.
+    lines: Option<LogLines>,
+}
+
+impl Watch<'_> {
+    fn show(mut self, follow: bool) -> Result<Exit, Failure> {
+        loop {
+            // Asked first: what was written before the writer left is still read below.
+            let live = follow && self.is_live()?;
+            self.take_events(follow)?;
+            let mut moved = false;
+            for tail in &mut self.tails {
+                moved |= tail.advance(self.store, self.run)?;
+            }
+            let over = self.tails.iter().all(|tail| tail.status.is_complete());
+            if !moved && (!live || over) {
+                break;
+            }
+            if !moved {
+                std::thread::sleep(PAUSE);
+            }
+        }
+        let mut shown = false;
+        for tail in &mut self.tails {
+            shown |= tail.reader.is_some();
+            tail.finish()?;
+        }
+        if shown {
+            Ok(Exit::Fine)
+        } else {
+            Err(Failure::failed(format!(
+                "run {} has no log of this job",
+                self.run
+            )))
+        }
+    }
+
+    fn is_live(&self) -> Result<bool, Failure> {
+        let live = self.store.is_run_live(self.run);
+        live.map_err(|error| failed("look at the run", &error))
+    }
+
+    /// Learns which tries there are. A log that is followed is shown try by try, otherwise only the last.
+    fn take_events(&mut self, follow: bool) -> Result<(), Failure> {
+        while let Some(event) = self.events.event().map_err(|error| failure(&error))? {
+            let EventKind::JobStatus {
+                job,
+                attempt,
+                status,
+                ..
+            } = event.kind
+            else {
+                continue;
+            };
+            for tail in self.tails.iter_mut().filter(|tail| tail.job == job) {
+                tail.status = status;
+                if tail.fixed || tail.attempt == Some(attempt) {
+                    continue;
+                }
+                if follow && tail.reader.is_some() {
+                    tail.advance(self.store, self.run)?;
+                    tail.finish()?;
+                }
+                tail.attempt = Some(attempt);
+                tail.reader = None;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Tail {
+    /// Shows what is there; returns whether there was anything new.
+    fn advance(&mut self, store: &Store, run: RunId) -> Result<bool, Failure> {
+        let Some(attempt) = self.attempt else {
+            return Ok(false);
+        };
+        if self.reader.is_none() {
+            let opened = store.read_job_log(run, u64::from(self.job.0), attempt.0);
+            self.reader = opened.map_err(|error| failed("read the log", &error))?;
+        }
+        let Some(reader) = &mut self.reader else {
+            return Ok(false);
+        };
+        let mut buffer = vec![0; 1 << 16];
+        let mut moved = false;
+        loop {
+            let count = reader
+                .read(&mut buffer)
+                .map_err(|error| failed("read the log", &error))?;
+            let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
+                return Ok(moved);
+            };
+            moved = true;
+            show(&mut self.lines, self.name.as_deref(), bytes)?;
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        let mut text = String::new();
+        if let Some(lines) = &mut self.lines {
+            lines.finish(|shown| push(&mut text, self.name.as_deref(), shown));
+        }
+        print(&text)
+    }
+}
+
+fn show(lines: &mut Option<LogLines>, name: Option<&str>, bytes: &[u8]) -> Result<(), Failure> {
+    let Some(lines) = lines else {
+        let mut out = stdout().lock();
+        return match out.write_all(bytes).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(failed("write the output", &error))
+            }
+            _ => Ok(()),
+        };
+    };
+    let mut text = String::new();
+    lines.push(bytes, |shown| push(&mut text, name, shown));
+    print(&text)
+}
+
+fn push(text: &mut String, name: Option<&str>, shown: Shown<'_>) {
+    if let Shown::Line(line) = shown {
+        if let Some(name) = name {
+            text.push_str(name);
+            text.push_str(" | ");
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+}

@@ -1,0 +1,103 @@
+//! What this machine gives a run: the store, a way to make work trees, an executor.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
+use tidegate_run::{Base, Begun, Resumption, RunSetup, StoredRun};
+use tidegate_store::Store;
+use tidegate_workspace::{Backend, Wanted, probe};
+
+use crate::SUPERVISE;
+use crate::cli::RunArgs;
+use crate::exit::Failure;
+use crate::project::Project;
+
+/// What processes of a canceled job get between TERM and KILL. GitLab gives ten minutes; a person waits here.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The store and how work trees are made in it.
+pub(super) struct Machine {
+    /// The store.
+    pub(super) store: Store,
+    /// How work trees are made.
+    pub(super) backend: Backend,
+    /// What the settings say of runs.
+    settings: tidegate_settings::Run,
+}
+
+impl Machine {
+    /// Opens the store, making it where it is missing, and finds the way to make work trees.
+    pub(super) fn open(project: &Project, args: &RunArgs) -> Result<Machine, Failure> {
+        let settings = project.settings.run.clone();
+        let of_settings = settings.workspace.map(|workspace| workspace.name());
+        let data_dir = &project.data_dir;
+        let wanted: Wanted = match args.workspace.as_deref().or(of_settings) {
+            Some(text) => text
+                .parse()
+                .map_err(|error| failed("use --workspace", &error))?,
+            None => Wanted::Best,
+        };
+        std::fs::create_dir_all(data_dir)
+            .map_err(|error| failed("make the directory of the store", &error))?;
+        let store = Store::open(data_dir).map_err(|error| failed("open the store", &error))?;
+        let backend = probe::probe(data_dir)
+            .choose(wanted)
+            .map_err(|error| failed("make work trees", &error))?;
+        Ok(Machine {
+            store,
+            backend,
+            settings,
+        })
+    }
+
+    /// Everything a run needs; `past` is what happened so far of one that goes on.
+    pub(super) fn setup(
+        self,
+        args: &RunArgs,
+        begun: Begun,
+        base: Base,
+        facts: StoredRun,
+        past: Option<Resumption>,
+    ) -> Result<RunSetup, Failure> {
+        Ok(RunSetup {
+            begun,
+            past,
+            pipeline: facts.pipeline,
+            store: self.store,
+            executor: ShellExecutor::of_this_binary(SUPERVISE)
+                .map_err(|error| failed("find this program's own file", &error))?,
+            environment: environment(&self.settings),
+            backend: self.backend,
+            base,
+            parallel: args.parallel.or(self.settings.jobs).unwrap_or_else(cores),
+            project: facts.project,
+            git: facts.git,
+            suffix: facts.suffix,
+            default_timeout: facts.default_timeout,
+            grace: GRACE,
+            log_limit: self
+                .settings
+                .log_limit
+                .map_or(TraceOptions::DEFAULT_LIMIT, |size| size.0),
+            shell: facts.shell,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+}
+
+/// The environment jobs start from.
+pub(super) fn environment(settings: &tidegate_settings::Run) -> Environment {
+    match settings.environment {
+        Some(tidegate_settings::Environment::Clean) => Environment::clean(std::env::vars_os()),
+        _ => Environment::inherited(std::env::vars_os()),
+    }
+}
+
+fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+pub(super) fn failed(what: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure::unusable(format!("failed to {what}: {error}"))
+}

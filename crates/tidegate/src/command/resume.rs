@@ -1,0 +1,107 @@
+//! `tidegate run --resume`, `--retry`, `--play`: going on with an earlier run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_pipeline::Pipeline;
+use tidegate_run::{Begun, Journal, Resumption};
+use tidegate_schedule::{IllegalInput, Input, MetState};
+use tidegate_store::{RunRecord, StoreError};
+
+use super::machine::{Machine, failed};
+use super::past::{Past, failure, jobs_named};
+use super::run::perform;
+use crate::cli::{Global, RunArgs};
+use crate::exit::{Exit, Failure};
+use crate::project::Project;
+use crate::terminal::tell;
+
+/// How long tidying up after a stopped run may take.
+const TIDYING: Duration = Duration::from_secs(2);
+
+/// Goes on with the run the arguments mean.
+pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
+    let past = Past::open(global)?;
+    let record = match args.resume {
+        Some(id) => past.stopped(id)?,
+        None => past.choose(args.run)?,
+    };
+    let facts = past.facts(record.id)?;
+    let asked = asked(&facts.pipeline, args)?;
+    let log = past
+        .store
+        .open_run_log(record.id)
+        .map_err(|error| match error {
+            StoreError::RunBusy { .. } => {
+                Failure::unusable(format!("run {} is going on in another process", record.id))
+                    .hint("`tidegate logs JOB --follow` shows what a job of it does")
+            }
+            error => failed("go on with the run", &error),
+        })?;
+    let journal = Journal::read(&past.store, record.id).map_err(|error| failure(&error))?;
+    let pipeline = Arc::clone(&facts.pipeline);
+    let past_run = Resumption::new(Arc::clone(&pipeline), facts.first_job_id, journal, asked)
+        .map_err(|error| refused(&pipeline, &record, &error))?;
+    if record.finished.is_some() && !past_run.has_work() {
+        let id = record.id;
+        return Err(Failure::unusable(format!("run {id} is over")).hint(format!(
+            "`tidegate run --retry JOB --run {id}` runs a job again"
+        )));
+    }
+    let base = facts
+        .base(&past.store, record.id)
+        .map_err(|error| failure(&error))?;
+    let project = Project::open(global, &args.scenario)?;
+    let machine = Machine::open(&project, args)?;
+    let store = machine.store.clone();
+    store
+        .reopen_run(record.id)
+        .map_err(|error| failed("go on with the run", &error))?;
+    let begun = Begun { record, log };
+    let setup = machine.setup(args, begun, base, facts, Some(past_run))?;
+    let ended = perform(global, args, setup);
+    // What the stopped process had in hand was moved to the trash when the store was opened.
+    if let Err(error) = store.maintain(TIDYING) {
+        tell(&format!("warning: failed to tidy up the store: {error}\n"));
+    }
+    ended
+}
+
+/// What a person wants of the scheduler.
+fn asked(pipeline: &Pipeline, args: &RunArgs) -> Result<Vec<Input>, Failure> {
+    let mut asked = Vec::new();
+    for name in &args.retry {
+        let jobs = jobs_named(pipeline, name)?;
+        asked.extend(jobs.into_iter().map(|job| Input::Retry { job }));
+    }
+    for name in &args.play {
+        let jobs = jobs_named(pipeline, name)?;
+        asked.extend(jobs.into_iter().map(|job| Input::Play { job }));
+    }
+    Ok(asked)
+}
+
+fn refused(pipeline: &Pipeline, record: &RunRecord, error: &IllegalInput) -> Failure {
+    let (verb, expected) = match error.input {
+        Input::Retry { .. } => ("retry", "only a finished job can be run again"),
+        Input::Play { .. } => (
+            "play",
+            "only a manual or delayed job that waits can be played",
+        ),
+        _ => return Failure::unusable(format!("failed to go on with run {}: {error}", record.id)),
+    };
+    let name = error
+        .input
+        .job()
+        .and_then(|job| pipeline.jobs.get(job.at()))
+        .map_or("", |job| &*job.name);
+    let state = match error.state {
+        MetState::Job { status, .. } => format!("it is {status}"),
+        _ => error.to_string(),
+    };
+    Failure::unusable(format!(
+        "failed to {verb} `{name}` of run {}: {state}",
+        record.id
+    ))
+    .hint(expected)
+}

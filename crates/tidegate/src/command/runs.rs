@@ -1,0 +1,152 @@
+//! `tidegate runs`: the runs of the project.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
+
+use serde_json::json;
+use tidegate_pipeline::{EventKind, JobIdx, Status};
+use tidegate_run::{Journal, StoredRun};
+use tidegate_store::RunRecord;
+
+use super::machine::failed;
+use super::past::Past;
+use crate::cli::{Format, Global, RunsArgs};
+use crate::exit::{Exit, Failure};
+use crate::terminal::print;
+
+/// Prints the runs, newest first.
+pub(crate) fn run(global: &Global, args: &RunsArgs) -> Result<Exit, Failure> {
+    let past = Past::open(global)?;
+    let runs: Vec<Shown> = past
+        .runs(args.limit)?
+        .into_iter()
+        .map(|record| Shown::of(&past, record))
+        .collect::<Result<_, _>>()?;
+    print(&match args.format {
+        Format::Human => table(&runs),
+        Format::Json => as_json(&runs),
+    })?;
+    Ok(Exit::Fine)
+}
+
+/// What is shown of a run.
+struct Shown {
+    record: RunRecord,
+    status: String,
+    ref_name: String,
+    sha: String,
+    duration: Option<Duration>,
+    jobs: BTreeMap<&'static str, usize>,
+}
+
+impl Shown {
+    fn of(past: &Past, record: RunRecord) -> Result<Shown, Failure> {
+        let store = &past.store;
+        let live = store.is_run_live(record.id);
+        let live = live.map_err(|error| failed("look at a run", &error))?;
+        let status = match record.finished {
+            _ if live => "running".to_owned(),
+            Some(_) => record.status.clone(),
+            None => "stopped".to_owned(),
+        };
+        // A run that never began has no facts, one whose log is damaged no jobs; both are still listed.
+        let git = StoredRun::load(store, record.id).map(|facts| facts.git);
+        let git = git.unwrap_or_default();
+        let journal = Journal::read(store, record.id).unwrap_or_default();
+        let first = journal.events.first().map(|event| event.at_ms);
+        let last = journal.events.last().map(|event| event.at_ms);
+        let duration = first
+            .zip(last)
+            .map(|(first, last)| Duration::from_millis(last.saturating_sub(first)));
+        Ok(Shown {
+            status,
+            ref_name: git.ref_name,
+            sha: git.sha,
+            duration,
+            jobs: counts(&journal),
+            record,
+        })
+    }
+
+    fn count(&self, status: Status) -> usize {
+        self.jobs.get(status.name()).copied().unwrap_or_default()
+    }
+}
+
+/// How many jobs are in which status.
+fn counts(journal: &Journal) -> BTreeMap<&'static str, usize> {
+    let mut statuses: BTreeMap<JobIdx, Status> = BTreeMap::new();
+    for event in &journal.events {
+        if let EventKind::JobStatus { job, status, .. } = event.kind {
+            statuses.insert(job, status);
+        }
+    }
+    let mut counts = BTreeMap::new();
+    for status in statuses.values() {
+        *counts.entry(status.name()).or_default() += 1;
+    }
+    counts
+}
+
+fn table(runs: &[Shown]) -> String {
+    let width = |cell: fn(&Shown) -> usize, least: usize| {
+        runs.iter().map(cell).max().unwrap_or(0).max(least)
+    };
+    let id = width(|run| run.record.id.to_string().len(), 2);
+    let status = width(|run| run.status.len(), 6);
+    let reference = width(|run| run.ref_name.chars().count(), 3).min(40);
+    let mut text = format!(
+        "{:>id$}  {:status$}  {:reference$}  {:>10}  {:>8}  JOBS\n",
+        "ID", "STATUS", "REF", "BEGAN", "TOOK"
+    );
+    let now = SystemTime::now();
+    for run in runs {
+        let began = now.duration_since(run.record.created).unwrap_or_default();
+        let took = run
+            .duration
+            .map_or_else(String::new, |took| format!("{:.1}s", took.as_secs_f64()));
+        let mut jobs = format!("{} passed", run.count(Status::Success));
+        if run.count(Status::Failed) > 0 {
+            let _ = write!(jobs, ", {} failed", run.count(Status::Failed));
+        }
+        let row = format!(
+            "{:>id$}  {:status$}  {:reference$}  {:>10}  {took:>8}  {jobs}",
+            run.record.id.to_string(),
+            run.status,
+            run.ref_name,
+            ago(began),
+        );
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn ago(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..=59 => format!("{seconds} s ago"),
+        60..=3599 => format!("{} min ago", seconds / 60),
+        3600..=86_399 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+fn as_json(runs: &[Shown]) -> String {
+    let runs = runs.iter().map(|run| {
+        let created = run.record.created.duration_since(SystemTime::UNIX_EPOCH);
+        json!({
+            "id": run.record.id.0,
+            "iid": run.record.iid,
+            "status": run.status,
+            "created_ms": u64::try_from(created.unwrap_or_default().as_millis()).ok(),
+            "duration_ms": run.duration.and_then(|took| u64::try_from(took.as_millis()).ok()),
+            "ref": run.ref_name,
+            "sha": run.sha,
+            "jobs": run.jobs,
+        })
+    });
+    let runs: Vec<_> = runs.collect();
+    format!("{}\n", json!({ "version": 1, "runs": runs }))
+}
