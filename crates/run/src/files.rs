@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use tidegate_glob::Doublestar;
-use tidegate_workspace::{Entry, Kind};
+use tidegate_workspace::{Entry, Kind, TreeError, Union};
 
 /// What to look for.
 pub(crate) struct Wanted<'a> {
@@ -21,30 +21,117 @@ pub(crate) struct Wanted<'a> {
 /// What was found, with what GitLab's runner says about it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Paths relative to the work tree, sorted, directories included.
-    pub(crate) paths: Vec<PathBuf>,
+    /// Sorted by path, directories included.
+    pub(crate) entries: Vec<Entry>,
+    /// How many entries each pattern means, in the order of the patterns.
+    pub(crate) counts: Vec<u64>,
     /// Lines for the log; `true` marks a warning.
     pub(crate) said: Vec<(bool, String)>,
 }
 
+impl Wanted<'_> {
+    /// Paths below which everything wanted is, none inside another; the empty path where it may be anywhere.
+    pub(crate) fn roots(&self) -> Vec<PathBuf> {
+        if self.untracked.is_some() {
+            return vec![PathBuf::new()];
+        }
+        let patterns = self.paths.iter();
+        let mut all: Vec<PathBuf> = patterns
+            .filter_map(|written| relative(written, self.project_dir))
+            .map(|pattern| literal_part(&pattern))
+            .collect();
+        all.sort_unstable();
+        let mut roots: Vec<PathBuf> = Vec::new();
+        for root in all {
+            if !roots.last().is_some_and(|last| root.starts_with(last)) {
+                roots.push(root);
+            }
+        }
+        roots
+    }
+
+    /// The patterns one by one, for paths that are known; what they exclude and untracked files are left aside.
+    pub(crate) fn meanings(&self) -> Vec<Meaning> {
+        let patterns = self.paths.iter();
+        patterns
+            .map(|written| Meaning {
+                pattern: relative(written, self.project_dir)
+                    .filter(|_| !written.is_empty())
+                    .and_then(|text| Some((Doublestar::new(&text).ok()?, text))),
+            })
+            .collect()
+    }
+}
+
+/// One pattern.
+pub(crate) struct Meaning {
+    /// `None` where it can mean nothing.
+    pattern: Option<(Doublestar, String)>,
+}
+
+impl Meaning {
+    /// Whether the path, or a directory above it, is meant.
+    pub(crate) fn includes(&self, path: &Path) -> bool {
+        let Some((glob, text)) = &self.pattern else {
+            return false;
+        };
+        if text.is_empty() || is_git(path) && !text.starts_with(".git") {
+            return text.is_empty() && !is_git(path);
+        }
+        let mut above = path.ancestors().filter(|path| !path.as_os_str().is_empty());
+        above.any(|path| glob.matches(&path.to_string_lossy()))
+    }
+}
+
+/// Everything at and below `roots` in `union`, sorted by path.
+pub(crate) fn entries_below(union: &Union, roots: &[PathBuf]) -> Result<Vec<Entry>, TreeError> {
+    let mut entries = Vec::new();
+    for root in roots {
+        if !root.as_os_str().is_empty() {
+            entries.extend(union.lookup(root)?);
+        }
+        entries.extend(union.walk(root)?);
+    }
+    Ok(entries)
+}
+
 /// Finds what is wanted among the entries of a tree, which stand in order of path with directories before what is in them.
-pub(crate) fn find(entries: &[Entry], wanted: &Wanted<'_>) -> Found {
+pub(crate) fn find(mut entries: Vec<Entry>, wanted: &Wanted<'_>) -> Found {
     let mut said = Vec::new();
     let mut chosen: BTreeSet<usize> = BTreeSet::new();
+    let mut counts = Vec::with_capacity(wanted.paths.len());
     for path in wanted.paths {
-        choose(entries, path, wanted.project_dir, &mut chosen, &mut said);
+        let count = choose(&entries, path, wanted.project_dir, &mut chosen, &mut said);
+        counts.push(count);
     }
     if let Some(tracked) = wanted.untracked {
-        choose_untracked(entries, tracked, &mut chosen, &mut said);
+        choose_untracked(&entries, tracked, &mut chosen, &mut said);
     }
     for pattern in wanted.exclude {
-        exclude(entries, pattern, &mut chosen, &mut said);
+        exclude(&entries, pattern, &mut chosen, &mut said);
     }
-    let paths = chosen
-        .into_iter()
-        .map(|at| entries[at].path.clone())
-        .collect();
-    Found { paths, said }
+    let mut at = 0;
+    entries.retain(|_| {
+        at += 1;
+        chosen.contains(&(at - 1))
+    });
+    Found {
+        entries,
+        counts,
+        said,
+    }
+}
+
+/// What is said of a pattern that means so many entries.
+pub(crate) fn found_line(pattern: &str, count: u64, project_dir: &Path) -> (bool, String) {
+    if count == 0 {
+        let hint =
+            "no matching files. Ensure that the artifact path is relative to the working directory";
+        let place = project_dir.display();
+        return (true, format!("{pattern}: {hint} ({place})"));
+    }
+    let what = "matching artifact files and directories";
+    (false, format!("{pattern}: found {count} {what}"))
 }
 
 fn choose(
@@ -53,21 +140,21 @@ fn choose(
     project_dir: &Path,
     chosen: &mut BTreeSet<usize>,
     said: &mut Vec<(bool, String)>,
-) {
+) -> u64 {
     if written.is_empty() {
         said.push((true, "No matching files. Path is empty.".to_owned()));
-        return;
+        return 0;
     }
     let Some(pattern) = relative(written, project_dir) else {
         let text = "processPath: artifact path is not a subpath of project directory: ";
         said.push((true, format!("{text}{written}")));
-        return;
+        return 0;
     };
     let glob = match Doublestar::new(&pattern) {
         Ok(glob) => glob,
         Err(error) => {
             said.push((true, format!("{written}: {error}")));
-            return;
+            return 0;
         }
     };
     let mut count = 0;
@@ -94,19 +181,8 @@ fn choose(
         count += 1;
         chosen.insert(at);
     }
-    if count == 0 {
-        let hint =
-            "no matching files. Ensure that the artifact path is relative to the working directory";
-        said.push((
-            true,
-            format!("{written}: {hint} ({})", project_dir.display()),
-        ));
-    } else {
-        said.push((
-            false,
-            format!("{written}: found {count} matching artifact files and directories"),
-        ));
-    }
+    said.push(found_line(written, count, project_dir));
+    count
 }
 
 fn choose_untracked(
@@ -150,6 +226,15 @@ fn exclude(
 
 fn is_git(path: &Path) -> bool {
     path.components().next() == Some(Component::Normal(".git".as_ref()))
+}
+
+/// The leading components of a pattern that mean just themselves.
+fn literal_part(pattern: &str) -> PathBuf {
+    let special = |part: &&str| part.contains(['*', '?', '[', '{', '\\']);
+    pattern
+        .split('/')
+        .take_while(|part| !special(part))
+        .collect()
 }
 
 /// The pattern relative to the work tree, empty for the tree itself; `None` where it leads out of it.
@@ -227,11 +312,11 @@ mod tests {
             untracked: None,
             project_dir: Path::new("/builds/p"),
         };
-        let found = find(&tree, &wanted);
+        let found = find(tree, &wanted);
         let shown = found
-            .paths
+            .entries
             .iter()
-            .map(|path| path.display().to_string())
+            .map(|entry| entry.path.display().to_string())
             .collect();
         (
             shown,
@@ -304,8 +389,74 @@ mod tests {
             untracked: Some(&tracked),
             project_dir: Path::new("/builds/p"),
         };
-        let found = find(&tree, &wanted);
-        assert_eq!(found.paths, [PathBuf::from("new/file")]);
+        let found = find(tree, &wanted);
+        assert_eq!(found.entries, entries(&["new/file"]));
         assert_eq!(found.said, [(false, "untracked: found 1 files".to_owned())]);
+    }
+
+    #[test]
+    fn only_what_a_pattern_can_mean_has_to_be_looked_at() {
+        let roots = |patterns: &[&str]| {
+            let paths: Vec<String> = patterns.iter().map(|text| (*text).to_owned()).collect();
+            let wanted = Wanted {
+                paths: &paths,
+                exclude: &[],
+                untracked: None,
+                project_dir: Path::new("/builds/p"),
+            };
+            let roots = wanted.roots();
+            roots
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(roots(&["node_modules/"]), ["node_modules"]);
+        assert_eq!(roots(&["a/b/*.o", "a/b-c/x", "a/b"]), ["a/b", "a/b-c/x"]);
+        assert_eq!(roots(&["a", "**/*.o"]), [""]);
+        assert_eq!(roots(&["../x"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_pattern_means_the_same_of_one_path_as_of_a_whole_tree() {
+        let all = [
+            ".git",
+            ".git/HEAD",
+            "a.txt",
+            "out",
+            "out/b",
+            "out/sub",
+            "out/sub/c.o",
+        ];
+        for pattern in [
+            "out",
+            "out/",
+            "out/*",
+            "**/*.o",
+            ".",
+            ".git",
+            "*",
+            "nope",
+            "",
+            "../x",
+            "out/sub/**",
+        ] {
+            let (expected, _) = found(&[pattern], &[]);
+            let paths = [pattern.to_owned()];
+            let wanted = Wanted {
+                paths: &paths,
+                exclude: &[],
+                untracked: None,
+                project_dir: Path::new("/builds/p"),
+            };
+            let meanings = wanted.meanings();
+            let meant = all
+                .iter()
+                .filter(|path| meanings[0].includes(Path::new(path)));
+            assert_eq!(
+                meant.collect::<Vec<_>>(),
+                expected.iter().collect::<Vec<_>>(),
+                "{pattern}"
+            );
+        }
     }
 }

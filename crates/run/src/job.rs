@@ -182,6 +182,7 @@ fn run(
         tracked: Arc::clone(&shared.tracked),
         caches,
         artifacts,
+        uploads: task.spec.artifacts.clone(),
         sender: shared.sender.clone(),
         collected: collected.clone(),
     };

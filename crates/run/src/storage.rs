@@ -3,7 +3,7 @@
 //! With layered work trees nothing is restored while a job runs: what it finds stands below its tree from the start, and the
 //! stages only say so. What it leaves is linked out of its tree, never copied where linking is possible.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,14 +11,14 @@ use tidegate_exec::{JobVariables, Storage, StorageContext, StorageFailure, Trace
 use tidegate_expr::Variable;
 use tidegate_pipeline::{
     ArtifactSpec, Attempt, CacheOutcome, CachePolicy, CacheSpec, DependencySpec, EventKind,
-    FailureReason, JobIdx, PushIf,
+    FailureReason, JobIdx,
 };
-use tidegate_store::{Artifact, NewArtifact, NewEntry, RunId, Store};
-use tidegate_workspace::{Change, Kind, Mode, Workspace, collect};
+use tidegate_store::{Artifact, NewArtifact, RunId, Store};
+use tidegate_workspace::{Kind, Mode, TreeError, Union, Workspace, collect_entries};
 
 use crate::cache::{ResolvedCache, policy};
 use crate::dotenv;
-use crate::files::{Found, Wanted, find};
+use crate::files::{Found, Wanted, entries_below, find};
 use crate::message::Message;
 
 /// What a job's storage shares with the thread that started it.
@@ -26,6 +26,35 @@ use crate::message::Message;
 pub(crate) struct Collected {
     /// Variables out of dotenv reports.
     pub(crate) dotenv: Arc<Mutex<Vec<Variable>>>,
+}
+
+/// The patterns of a cache or artifact, expanded.
+pub(crate) struct Patterns {
+    pub(crate) paths: Vec<String>,
+    pub(crate) exclude: Vec<String>,
+    pub(crate) untracked: bool,
+}
+
+impl Patterns {
+    pub(crate) fn of_cache(cache: &CacheSpec, variables: &JobVariables) -> Patterns {
+        Patterns {
+            paths: expanded(&cache.paths, variables),
+            exclude: Vec::new(),
+            untracked: cache.untracked,
+        }
+    }
+
+    pub(crate) fn of_artifact(artifact: &ArtifactSpec, variables: &JobVariables) -> Patterns {
+        Patterns {
+            paths: expanded(&artifact.paths, variables),
+            exclude: expanded(&artifact.exclude, variables),
+            untracked: artifact.untracked,
+        }
+    }
+}
+
+fn expanded(texts: &[Arc<str>], variables: &JobVariables) -> Vec<String> {
+    texts.iter().map(|text| variables.expand(text)).collect()
 }
 
 /// [`Storage`] of one job.
@@ -40,7 +69,10 @@ pub(crate) struct JobStorage {
     pub(crate) project_dir: PathBuf,
     pub(crate) tracked: Arc<[PathBuf]>,
     pub(crate) caches: Vec<ResolvedCache>,
+    /// Artifacts of other jobs that stand below the tree.
     pub(crate) artifacts: Vec<Artifact>,
+    /// What may be uploaded after the caches have been saved.
+    pub(crate) uploads: Vec<ArtifactSpec>,
     pub(crate) sender: SyncSender<Message>,
     pub(crate) collected: Collected,
 }
@@ -129,7 +161,7 @@ impl Storage for JobStorage {
                 }
             }
             trace.info(&format!("Creating cache {key}..."));
-            let outcome = match self.save_one(cache, &key, context.variables, trace) {
+            let outcome = match self.save_one(at, &key, context.variables, trace) {
                 Ok(outcome) => outcome,
                 Err(message) => {
                     // A cache is a help; losing one never fails a job.
@@ -151,9 +183,18 @@ impl Storage for JobStorage {
         context: &StorageContext<'_>,
         trace: &mut TraceWriter<'_>,
     ) -> Result<(), StorageFailure> {
-        for artifact in artifacts {
+        let variables = context.variables;
+        let patterns = artifacts.iter();
+        let patterns: Vec<_> = patterns
+            .map(|artifact| Patterns::of_artifact(artifact, variables))
+            .collect();
+        for (at, artifact) in artifacts.iter().enumerate() {
             trace.info("Uploading artifacts...");
-            self.keep(artifact, context.variables, trace)?;
+            let mode = match patterns.split_at_checked(at + 1) {
+                Some(([.., this], later)) => self.mode(this, later),
+                _ => Mode::Link,
+            };
+            self.keep(artifact, mode, variables, trace)?;
         }
         Ok(())
     }
@@ -183,132 +224,27 @@ impl JobStorage {
         self.note(cache.index, key, outcome);
     }
 
-    /// Saves a cache; `None` where there is nothing to save.
-    fn save_one(
-        &self,
-        cache: &ResolvedCache,
-        key: &Arc<str>,
-        variables: &JobVariables,
-        trace: &mut TraceWriter<'_>,
-    ) -> Result<Option<CacheOutcome>, String> {
-        let exact = cache.found.as_ref().filter(|found| found.exact);
-        if cache.spec.push_if == PushIf::Miss && exact.is_some() {
-            trace.line("The cache was restored under its own key; push_if: miss saves nothing.");
-            return Ok(Some(CacheOutcome::UpToDate));
-        }
-        let found = self.find(&cache.spec.paths, &[], cache.spec.untracked, variables)?;
-        say(&found, trace);
-        if found.paths.is_empty() {
-            trace.warning("No files to cache.");
-            return Ok(None);
-        }
-        if let Some(exact) = exact
-            && cache.spec.push_if == PushIf::Changed
-            && self.is_up_to_date(&found, exact.entry.files)?
-        {
-            trace.line("Archive is up to date!");
-            trace.info("Created cache");
-            return Ok(Some(CacheOutcome::UpToDate));
-        }
-        let staging = self.store.staging().map_err(text)?;
-        let tree = staging.tree("cache").map_err(text)?;
-        let union = self.workspace.union().map_err(text)?;
-        let taken = collect(&union, &found.paths, tree.path(), Mode::Link).map_err(text)?;
-        for refused in &taken.refused {
-            trace.warning(&refused.to_string());
-        }
-        let new = NewEntry {
-            project: &self.project,
-            key,
-            note: &self.job_name,
-        };
-        self.store.put_cache(new, tree).map_err(text)?;
-        trace.info("Created cache");
-        Ok(Some(CacheOutcome::Saved))
-    }
-
-    /// Whether the files to save are exactly those of the entry that was restored: none changed, none added, none gone.
-    fn is_up_to_date(&self, found: &Found, restored: u64) -> Result<bool, String> {
-        let changes = self.workspace.changes().map_err(text)?;
-        let files = changes
-            .iter()
-            .filter(|change: &&Change| change.kind != Kind::Dir);
-        let touched = files
-            .into_iter()
-            .any(|change| found.paths.binary_search(&change.path).is_ok());
-        if touched {
-            return Ok(false);
-        }
-        let union = self.workspace.union().map_err(text)?;
-        let mut files = 0;
-        for path in &found.paths {
-            let entry = union.lookup(path).map_err(text)?;
-            files += u64::from(entry.is_some_and(|entry| entry.kind != Kind::Dir));
-        }
-        Ok(files == restored)
-    }
-
     fn keep(
         &self,
         artifact: &ArtifactSpec,
+        mode: Mode,
         variables: &JobVariables,
         trace: &mut TraceWriter<'_>,
     ) -> Result<(), StorageFailure> {
-        let broken = |message: String| StorageFailure {
-            message,
-            reason: FailureReason::RunnerSystemFailure,
-        };
-        let found = self
-            .find(
-                &artifact.paths,
-                &artifact.exclude,
-                artifact.untracked,
-                variables,
-            )
-            .map_err(broken)?;
-        say(&found, trace);
-        if found.paths.is_empty() {
+        let patterns = Patterns::of_artifact(artifact, variables);
+        let union = self.workspace.union().map_err(broken)?;
+        let found = self.find(&union, &patterns).map_err(broken)?;
+        say(&found.said, trace);
+        if found.entries.is_empty() {
             trace.error("No files to upload");
             return Ok(());
         }
-        let union = self
-            .workspace
-            .union()
-            .map_err(|error| broken(error.to_string()))?;
         if &*artifact.kind == "dotenv" {
-            let mut files = Vec::new();
-            for path in &found.paths {
-                if union
-                    .lookup(path)
-                    .is_ok_and(|e| e.is_some_and(|e| e.kind == Kind::File))
-                {
-                    files.push(
-                        union
-                            .read(path)
-                            .map_err(|error| broken(error.to_string()))?,
-                    );
-                }
-            }
-            let variables = dotenv::parse(&files).map_err(|error| {
-                trace.error(&error.to_string());
-                failure("exit status 1".to_owned())
-            })?;
-            let mut collected = self
-                .collected
-                .dotenv
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            collected.extend(variables);
+            self.collect_dotenv(&union, &found, trace)?;
         }
-        let staging = self
-            .store
-            .staging()
-            .map_err(|error| broken(error.to_string()))?;
-        let tree = staging
-            .tree("artifacts")
-            .map_err(|error| broken(error.to_string()))?;
-        let taken = collect(&union, &found.paths, tree.path(), Mode::Link)
-            .map_err(|error| broken(error.to_string()))?;
+        let staging = self.store.staging().map_err(broken)?;
+        let tree = staging.tree("artifacts").map_err(broken)?;
+        let taken = collect_entries(&union, found.entries, tree.path(), mode).map_err(broken)?;
         for refused in &taken.refused {
             trace.warning(&refused.to_string());
         }
@@ -327,10 +263,7 @@ impl JobStorage {
             r#type: &artifact.kind,
             expire_in: artifact.expire_in,
         };
-        let kept = self
-            .store
-            .put_artifacts(new, tree)
-            .map_err(|error| broken(error.to_string()))?;
+        let kept = self.store.put_artifacts(new, tree).map_err(broken)?;
         trace.line(&format!(
             "Stored artifacts as \"{}\": {} files, {} bytes",
             artifact.kind, kept.files, kept.bytes
@@ -345,29 +278,64 @@ impl JobStorage {
         Ok(())
     }
 
-    fn find(
+    fn collect_dotenv(
         &self,
-        paths: &[Arc<str>],
-        exclude: &[Arc<str>],
-        untracked: bool,
-        variables: &JobVariables,
-    ) -> Result<Found, String> {
-        let expanded = |texts: &[Arc<str>]| -> Vec<String> {
-            texts.iter().map(|text| variables.expand(text)).collect()
-        };
-        let (paths, exclude) = (expanded(paths), expanded(exclude));
-        let union = self.workspace.union().map_err(text)?;
-        let walk = union.walk(Path::new("")).map_err(text)?;
-        let wanted = Wanted {
-            paths: &paths,
-            exclude: &exclude,
-            untracked: untracked.then_some(&*self.tracked),
-            project_dir: &self.project_dir,
-        };
-        Ok(find(&walk.entries, &wanted))
+        union: &Union,
+        found: &Found,
+        trace: &mut TraceWriter<'_>,
+    ) -> Result<(), StorageFailure> {
+        let files = found.entries.iter().filter(|e| e.kind == Kind::File);
+        let files = files.map(|entry| union.read(&entry.path));
+        let files: Vec<Vec<u8>> = files.collect::<Result<_, _>>().map_err(broken)?;
+        let variables = dotenv::parse(&files).map_err(|error| {
+            trace.error(&error.to_string());
+            failure("exit status 1".to_owned())
+        })?;
+        let mut collected = self
+            .collected
+            .dotenv
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        collected.extend(variables);
+        Ok(())
     }
 
-    fn note(&self, index: u32, key: Arc<str>, outcome: CacheOutcome) {
+    /// Everything in the tree that these patterns mean.
+    pub(crate) fn find(&self, union: &Union, patterns: &Patterns) -> Result<Found, TreeError> {
+        let wanted = self.wanted(patterns);
+        let entries = entries_below(union, &wanted.roots())?;
+        Ok(find(entries, &wanted))
+    }
+
+    pub(crate) fn wanted<'w>(&'w self, patterns: &'w Patterns) -> Wanted<'w> {
+        Wanted {
+            paths: &patterns.paths,
+            exclude: &patterns.exclude,
+            untracked: patterns.untracked.then_some(&*self.tracked),
+            project_dir: &self.project_dir,
+        }
+    }
+
+    /// What may be done with the job's files when `this` is taken and `later` is still to be taken from the same tree.
+    pub(crate) fn mode<'p>(
+        &self,
+        this: &Patterns,
+        later: impl IntoIterator<Item = &'p Patterns>,
+    ) -> Mode {
+        let mine = self.wanted(this).roots();
+        let meet = |theirs: &PathBuf| {
+            let mut mine = mine.iter();
+            mine.any(|mine| mine.starts_with(theirs) || theirs.starts_with(mine))
+        };
+        let mut later = later.into_iter();
+        if later.any(|patterns| self.wanted(patterns).roots().iter().any(meet)) {
+            Mode::Link
+        } else {
+            Mode::Move
+        }
+    }
+
+    pub(crate) fn note(&self, index: u32, key: Arc<str>, outcome: CacheOutcome) {
         let (job, attempt) = (self.job, self.attempt);
         self.send(EventKind::Cache {
             job,
@@ -384,8 +352,8 @@ impl JobStorage {
     }
 }
 
-fn say(found: &Found, trace: &mut TraceWriter<'_>) {
-    for (warning, line) in &found.said {
+pub(crate) fn say(lines: &[(bool, String)], trace: &mut TraceWriter<'_>) {
+    for (warning, line) in lines {
         if *warning {
             trace.warning(line);
         } else {
@@ -394,13 +362,16 @@ fn say(found: &Found, trace: &mut TraceWriter<'_>) {
     }
 }
 
+fn broken(error: impl std::fmt::Display) -> StorageFailure {
+    StorageFailure {
+        message: error.to_string(),
+        reason: FailureReason::RunnerSystemFailure,
+    }
+}
+
 fn failure(message: String) -> StorageFailure {
     StorageFailure {
         message,
         reason: FailureReason::ScriptFailure,
     }
-}
-
-fn text(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }

@@ -53,7 +53,36 @@ pub struct Maintained {
     pub trash_empty: bool,
 }
 
+/// So much may be lost in a power cut before it is worth a `syncfs`: it can be made again.
+const UNSETTLED_MAX: i64 = 64 << 20;
+/// How often to tidy up.
+const INTERVAL: Duration = Duration::from_secs(3600);
+/// The counter with the microseconds since 1970 of the last [`Store::maintain`].
+const MAINTAINED: &str = "maintained";
+
 impl Store {
+    /// Whether [`Store::maintain`] is worth its time at `now`: more than 64 MiB would be lost in a
+    /// power cut, or an hour has passed since the last time, or since the first run.
+    pub fn is_maintenance_due(&self, now: SystemTime) -> Result<bool> {
+        let boot = self.boot();
+        self.read(|connection| {
+            let unsettled: i64 = connection.query_row(
+                "SELECT COALESCE(SUM(bytes), 0) FROM trees WHERE boot = ?",
+                [boot],
+                |row| row.get(0),
+            )?;
+            let last: Option<i64> = connection.query_row(
+                "SELECT COALESCE((SELECT value FROM counters WHERE name = ?),
+                                 (SELECT MIN(created) FROM runs))",
+                [MAINTAINED],
+                |row| row.get(0),
+            )?;
+            let interval = i64::try_from(INTERVAL.as_micros()).unwrap_or(i64::MAX);
+            let overdue = last.is_some_and(|last| clock::to_micros(now) - last >= interval);
+            Ok(unsettled >= UNSETTLED_MAX || overdue)
+        })
+    }
+
     /// Makes every saved tree durable: one `syncfs` for all. Returns how many trees that were.
     ///
     /// Until then an entry survives the end of this process but not a power cut. If the disk
@@ -122,6 +151,12 @@ impl Store {
         let superseded = self.drop_superseded()?;
         let orphans = owner::sweep_staging(self.layout())? + self.sweep_orphans()?;
         let trash_empty = self.empty_trash(deadline)?;
+        let now = clock::now();
+        self.write(|transaction| {
+            let change = "INSERT INTO counters (name, value) VALUES (?1, ?2)
+                          ON CONFLICT (name) DO UPDATE SET value = ?2";
+            Ok(transaction.execute(change, params![MAINTAINED, now])?)
+        })?;
         Ok(Maintained {
             settled,
             superseded,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::store_args::{ArtifactsArgs, CacheArgs, DoctorArgs};
+
 /// Explains and runs GitLab CI/CD pipelines anywhere.
 ///
 /// Loads .gitlab-ci.yml exactly as GitLab does, decides which jobs enter a pipeline, says why, and runs it.
@@ -140,6 +142,12 @@ pub(crate) enum Command {
     Logs(LogsArgs),
     /// Open a shell where a job would run: its files, its variables; nothing is saved
     Shell(ShellArgs),
+    /// Look into the caches, copy from and to them, prune them
+    Cache(CacheArgs),
+    /// List, copy and pack what jobs left
+    Artifacts(ArtifactsArgs),
+    /// Say what this machine offers and what the pipeline would miss
+    Doctor(DoctorArgs),
 }
 
 /// Which event the pipeline is planned for.

@@ -1,5 +1,8 @@
 //! What each subcommand does.
 
+pub(crate) mod artifacts;
+pub(crate) mod cache;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod lint;

@@ -1,5 +1,6 @@
 //! The tidegate binary: arguments, settings, views, exit codes. Everything else is in the crates below.
 
+mod amount;
 mod arguments;
 mod cli;
 mod command;
@@ -7,7 +8,9 @@ mod exit;
 mod project;
 mod scenario_args;
 mod statement;
+mod store_args;
 mod terminal;
+mod upkeep;
 mod view;
 
 use std::ffi::OsString;
@@ -39,6 +42,9 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => command::explain::run(&cli.global, args),
         Command::Lint(args) => command::lint::run(&cli.global, args),
         Command::Graph(args) => command::graph::run(&cli.global, args),
+        Command::Cache(args) => command::cache::run(&cli.global, args),
+        Command::Artifacts(args) => command::artifacts::run(&cli.global, args),
+        Command::Doctor(args) => command::doctor::run(&cli.global, args),
         Command::Show(args) => command::show::run(&cli.global, args),
         Command::Runs(args) => command::runs::run(&cli.global, args),
         Command::Logs(args) => command::logs::run(&cli.global, args),

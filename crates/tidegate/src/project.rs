@@ -293,7 +293,7 @@ fn not_found(error: &CheckoutError) -> Failure {
 }
 
 /// `--data-dir`, else `$XDG_DATA_HOME/tidegate`, else `~/.local/share/tidegate`.
-fn data_dir(given: Option<&Path>) -> Result<PathBuf, Failure> {
+pub(crate) fn data_dir(given: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(given) = given {
         return std::path::absolute(given).map_err(|error| {
             Failure::unusable(format!("failed to use {}: {error}", given.display()))

@@ -96,7 +96,23 @@ pub fn collect(
     mode: Mode,
 ) -> Result<Collected, TreeError> {
     let (entries, refused) = look_up(union, paths)?;
-    collect_entries(union, entries, refused, into, mode)
+    take_entries(union, entries, refused, into, mode)
+}
+
+/// As [`collect`], for entries a look at `union` has just given, so that nothing is looked at twice.
+///
+/// # Errors
+///
+/// As [`collect`].
+pub fn collect_entries(
+    union: &Union,
+    mut entries: Vec<Entry>,
+    into: &Path,
+    mode: Mode,
+) -> Result<Collected, TreeError> {
+    entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    entries.dedup_by(|a, b| a.path == b.path);
+    take_entries(union, entries, Vec::new(), into, mode)
 }
 
 /// Brings what the job added or changed, as far as `selected` says so, into `into`, and returns
@@ -119,7 +135,7 @@ pub fn collect_delta(
     Ok((collected, paths(deleted)))
 }
 
-fn collect_entries(
+fn take_entries(
     union: &Union,
     entries: Vec<Entry>,
     refused: Vec<Refused>,
@@ -156,9 +172,13 @@ fn collect_entries(
     Ok(collected)
 }
 
+/// Up to so many paths are looked up one by one.
+const LOOK_UPS_MAX: usize = 512;
+
 /// The entries at `paths`, in order of path and each once.
 ///
-/// For more than a few paths one walk is cheaper than as many look-ups.
+/// For many paths one walk is cheaper than as many look-ups; for fewer it may not be, since the walk
+/// visits everything below what they have in common.
 fn look_up(union: &Union, paths: &[PathBuf]) -> Result<(Vec<Entry>, Vec<Refused>), TreeError> {
     let mut wanted: Vec<&PathBuf> = paths.iter().collect();
     wanted.sort_unstable();
@@ -171,7 +191,7 @@ fn look_up(union: &Union, paths: &[PathBuf]) -> Result<(Vec<Entry>, Vec<Refused>
             why: Why::Missing,
         }),
     };
-    if wanted.len() <= 64 {
+    if wanted.len() <= LOOK_UPS_MAX {
         for path in wanted {
             add(path, union.lookup(path)?);
         }

@@ -52,7 +52,7 @@ mod workspace;
 
 pub use backend::{Backend, UnknownBackend, Wanted};
 pub use changes::{Change, What};
-pub use collect::{Collected, Mode, Refused, Why, collect, collect_delta};
+pub use collect::{Collected, Mode, Refused, Why, collect, collect_delta, collect_entries};
 pub use error::TreeError;
 pub use layer::{Content, Layer};
 pub use manifest::{BadManifest, Manifest, ManifestEntry};

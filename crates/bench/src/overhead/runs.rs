@@ -38,6 +38,7 @@ pub(crate) fn setup(place: &Path, pipeline: Pipeline) -> io::Result<RunSetup> {
         .map_err(io::Error::other)?;
     Ok(RunSetup {
         begun,
+        past: None,
         pipeline: Arc::new(pipeline),
         executor: ShellExecutor::of_this_binary(SUPERVISE)?,
         environment: Environment::inherited(std::env::vars_os()),
@@ -78,6 +79,7 @@ struct Silent;
 
 impl Observer for Silent {
     fn begin(&mut self, _: PipelineId) {}
+    fn past(&mut self, _: &Event) {}
     fn event(&mut self, _: &Event) {}
     fn log(&mut self, _: JobIdx, _: Attempt, _: &[u8]) {}
     fn tick(&mut self, _: u64) {}

@@ -329,3 +329,37 @@ fn a_damaged_tree_does_not_keep_others_from_being_hashed() {
         "the other one is hashed"
     );
 }
+
+#[test]
+fn tidying_up_is_due_after_an_hour_or_when_much_could_be_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("data")).unwrap();
+    assert!(
+        !store.is_maintenance_due(later(0)).unwrap(),
+        "nothing ran yet"
+    );
+    let new = crate::NewRun {
+        project: "p",
+        parent: None,
+        note: "",
+    };
+    store.begin_run(new).unwrap();
+    assert!(!store.is_maintenance_due(later(3000)).unwrap());
+    assert!(store.is_maintenance_due(later(3700)).unwrap());
+    store.maintain(LONG).unwrap();
+    assert!(!store.is_maintenance_due(later(3000)).unwrap());
+    assert!(store.is_maintenance_due(later(3700)).unwrap());
+    let staging = store.staging().unwrap();
+    let tree = staging.tree("t").unwrap();
+    let large = fs::File::create(tree.path().join("large")).unwrap();
+    large.set_len(65 << 20).unwrap();
+    let new = crate::NewEntry {
+        project: "p",
+        key: "k",
+        note: "",
+    };
+    store.put_cache(new, tree).unwrap();
+    assert!(store.is_maintenance_due(later(0)).unwrap());
+    store.settle().unwrap();
+    assert!(!store.is_maintenance_due(later(0)).unwrap());
+}

@@ -26,6 +26,7 @@ use crate::cli::{Global, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
 use crate::terminal::{style, tell};
+use crate::upkeep::{after_run, quota};
 use crate::view::view;
 
 /// Timeout of jobs that set none, GitLab's default.
@@ -58,7 +59,11 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
             ));
         }
     }
-    perform(global, args, setup(&project, args, pipeline)?)
+    let setup = setup(&project, args, pipeline)?;
+    let store = setup.store.clone();
+    let exit = perform(global, args, setup)?;
+    after_run(&store, &quota(&project.settings.cache));
+    Ok(exit)
 }
 
 /// Runs what was set up, shows it, and says how it ended.

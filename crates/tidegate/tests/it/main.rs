@@ -11,7 +11,9 @@ mod run;
 mod scenario;
 mod settings;
 mod shell;
+mod store_commands;
 mod views;
+mod wish1;
 
 use tidegate_testkit::{Ended, Sandbox};
 

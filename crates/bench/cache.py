@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Caches through the binary: cache.py TIDEGATE TREE SCRATCH [BACKEND]
+
+Measures, for jobs whose cache is the directory TREE, by the moments at which lines of their logs appear:
+
+  full     saving the whole of a new tree: from "Creating cache" to "Created cache"
+  durable  a `sync` of the file system after that run, which itself makes durable what it saved
+  restore  a run of a job that restores it, less a run of the same job without a cache
+  delta    saving after ten files changed
+  same     saving when nothing changed
+  tar      `tar | zstd -T0 -3` of the same tree, with a `sync` behind it
+
+SCRATCH is emptied; the store and the tree of the jobs are on its file system.
+"""
+
+import os, pathlib, resource, shutil, statistics, subprocess, sys, time
+
+binary, tree, scratch = (os.path.abspath(a) for a in sys.argv[1:4])
+backend = sys.argv[4] if len(sys.argv) > 4 else "overlay"
+
+PIPELINE = f"""
+make: {{rules: [{{if: '$STEP == "make"'}}], script: ['cp -a {tree} ./node_modules'], cache: {{key: k, paths: [node_modules/]}}}}
+use: {{rules: [{{if: '$STEP == "use"'}}], script: ['ls node_modules | wc -l'], cache: {{key: k, paths: [node_modules/], policy: pull}}}}
+none: {{rules: [{{if: '$STEP == "none"'}}], script: ['ls / | wc -l']}}
+same: {{rules: [{{if: '$STEP == "same"'}}], script: ['true'], cache: {{key: k, paths: [node_modules/]}}}}
+touch:
+  rules: [{{if: '$STEP == "touch"'}}]
+  script: ['for f in $(find node_modules -type f | head -10); do echo "// $RANDOM" >> $f; done']
+  cache: {{key: k, paths: [node_modules/]}}
+"""
+
+
+def run(step):
+    """Wall time of a run, and the time between the two lines of its cache being saved."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [binary, "run", "--variable", f"STEP={step}"], cwd=project, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )
+    start = end = None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if b"Creating cache" in line:
+            start = time.monotonic()
+        if b"Created cache" in line:
+            end = time.monotonic()
+    if process.wait() != 0:
+        sys.exit(b"".join(lines).decode(errors="replace"))
+    saved = end - start if start and end else None
+    return time.monotonic() - began, saved
+
+
+def sync():
+    began = time.monotonic()
+    subprocess.run(["sync", "-f", scratch], check=True)
+    return time.monotonic() - began
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def show(name, seconds, note=""):
+    print(f"{name:<8} {seconds * 1000:9.1f} ms  {note}", flush=True)
+
+
+shutil.rmtree(scratch, ignore_errors=True)
+project = pathlib.Path(scratch, "project")
+project.mkdir(parents=True)
+(project / ".gitlab-ci.yml").write_text(PIPELINE)
+(project / ".gitignore").write_text("node_modules\n")
+environment = dict(os.environ, TIDEGATE_DATA_DIR=f"{scratch}/data", TIDEGATE_WORKSPACE=backend, LC_ALL="C.UTF-8")
+for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["-c", "user.name=n", "-c", "user.email=a@b", "commit", "-qm", "x"]):
+    subprocess.run(["git", *command], cwd=project, check=True)
+
+sync()
+wall, full = run("make")
+show("full", full, f"in a run of {wall:.2f} s")
+show("durable", sync())
+nones, uses = [run("none")[0] for _ in range(7)], [run("use")[0] for _ in range(7)]
+show("none", median(nones), "wall time of a run without a cache")
+show("use", median(uses), "wall time of a run that restores it")
+show("restore", median(uses) - median(nones))
+deltas = [run("touch")[1] for _ in range(5)]
+show("delta", median(deltas), f"{100 * median(deltas) / full:.1f} % of full; all: {[round(1000 * d, 1) for d in deltas]}")
+show("same", median([run("same")[1] for _ in range(5)]))
+sync()
+began = time.monotonic()
+pack = f"tar -C {os.path.dirname(tree)} -cf - {os.path.basename(tree)} | zstd -q -T0 -3 > {scratch}/tree.tar.zst && sync -f {scratch}"
+subprocess.run(pack, shell=True, check=True)
+tar = time.monotonic() - began
+show("tar", tar, f"{tar / full:.1f} times full")
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(f"memory   {peak / 1024:9.1f} MB  largest of all processes")

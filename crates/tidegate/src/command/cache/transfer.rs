@@ -1,0 +1,81 @@
+//! Copies out of a cache and into one.
+
+use std::path::Path;
+
+use tidegate_run::SavedBy;
+use tidegate_store::NewEntry;
+use tidegate_workspace::{Mode, Union, collect};
+
+use super::Caches;
+use crate::cli::Global;
+use crate::exit::{Exit, Failure};
+use crate::project::Project;
+use crate::store_args::{CacheGetArgs, CachePutArgs};
+use crate::terminal::tell;
+
+/// Copies a cache into a directory, which must be empty or not there yet.
+pub(super) fn get(global: &Global, args: &CacheGetArgs) -> Result<Exit, Failure> {
+    let caches = Caches::open(global)?;
+    let entry = caches.find(&args.key)?;
+    empty_directory(&args.into)?;
+    let copied = entry.copy_to(&args.into);
+    copied.map_err(|error| Failure::unusable(format!("failed to copy the cache: {error}")))?;
+    let place = args.into.display();
+    tell(&format!("{} files copied to {place}\n", entry.files));
+    Ok(Exit::Fine)
+}
+
+/// Saves paths of the project under a key, as a job with these patterns would.
+pub(super) fn put(global: &Global, args: &CachePutArgs) -> Result<Exit, Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::unusable(format!("failed to save the cache: {error}"))
+    };
+    let caches = Caches::open(global)?;
+    let project = Project::open(global, &crate::cli::ScenarioArgs::default())?;
+    let union = Union::of_plain(&project.checkout.root).map_err(|error| failed(&error))?;
+    let mut paths = Vec::new();
+    for written in &args.paths {
+        let text = written.trim_end_matches('/');
+        let path = Path::new(text);
+        tidegate_store::safe_path(path)
+            .map_err(|fault| Failure::unusable(format!("{written}: {fault}")))?;
+        let missing = || Failure::unusable(format!("{written}: no such file in the project"));
+        let found = union.lookup(path).map_err(|error| failed(&error))?;
+        paths.push(found.ok_or_else(missing)?.path);
+        let inside = union.walk(path).map_err(|error| failed(&error))?;
+        paths.extend(inside.into_iter().map(|entry| entry.path));
+    }
+    let staging = caches.store.staging().map_err(|error| failed(&error))?;
+    let tree = staging.tree("cache").map_err(|error| failed(&error))?;
+    let taken = collect(&union, &paths, tree.path(), Mode::Copy).map_err(|error| failed(&error))?;
+    for refused in &taken.refused {
+        tell(&format!("warning: {refused}\n"));
+    }
+    let note = SavedBy::default().to_note();
+    let new = NewEntry {
+        project: &caches.project,
+        key: &args.key,
+        note: &note,
+    };
+    let entry = caches
+        .store
+        .put_cache(new, tree)
+        .map_err(|error| failed(&error))?;
+    caches.store.settle().map_err(|error| failed(&error))?;
+    tell(&format!("{} files saved as {}\n", entry.files, entry.key));
+    Ok(Exit::Fine)
+}
+
+/// Makes the directory where it is missing; one that holds something is refused.
+pub(in crate::command) fn empty_directory(path: &Path) -> Result<(), Failure> {
+    let failed = |error| Failure::unusable(format!("failed to use {}: {error}", path.display()));
+    std::fs::create_dir_all(path).map_err(failed)?;
+    let mut inside = std::fs::read_dir(path).map_err(failed)?;
+    match inside.next() {
+        None => Ok(()),
+        Some(_) => Err(Failure::unusable(format!(
+            "{} is not empty",
+            path.display()
+        ))),
+    }
+}

@@ -1,0 +1,188 @@
+//! Which key the caches of a job have, step by step, what is there, and what comes near.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tidegate_plan::{CacheDerivation, CacheMissReason, Detail};
+use tidegate_scenario::{CacheState, Fact};
+
+use super::Caches;
+use crate::cli::{Format, Global};
+use crate::command::explain::unknown;
+use crate::command::require_valid;
+use crate::exit::{Exit, Failure};
+use crate::project::Project;
+use crate::store_args::CacheWhyArgs;
+use crate::terminal::print;
+
+/// How many keys that come near are shown.
+const NEAREST: usize = 3;
+
+/// Prints how the keys of a job come about and what the store has.
+pub(super) fn why(global: &Global, args: &CacheWhyArgs) -> Result<Exit, Failure> {
+    let project = Project::open(global, &args.scenario)?;
+    let loaded = project.load()?;
+    require_valid(global, &loaded)?;
+    let detail = Detail::Full {
+        jobs: BTreeSet::from([args.job.clone()]),
+    };
+    let plan = project.plan(&loaded, &detail)?.ok_or_else(Failure::shown)?;
+    let decision = plan
+        .decisions
+        .iter()
+        .find(|decision| *decision.name == *args.job);
+    let traced = decision.and_then(|decision| decision.trace.as_ref());
+    let Some(trace) = traced else {
+        let names = plan.decisions.iter().map(|decision| &*decision.name);
+        return Err(unknown(&args.job, names));
+    };
+    let caches = Caches {
+        store: super::open_store(&project.data_dir)?,
+        project: project.key(),
+    };
+    let keys = trace
+        .caches
+        .iter()
+        .map(|derivation| Found::of(&caches, derivation));
+    let keys: Vec<Found<'_>> = keys.collect::<Result<_, _>>()?;
+    print(&match args.format {
+        Format::Json => {
+            let keys: Vec<Value> = keys.iter().map(Found::as_json).collect();
+            format!("{}\n", json!({ "job": args.job, "caches": keys }))
+        }
+        Format::Human if keys.is_empty() => format!("{} has no caches\n", args.job),
+        Format::Human => keys.iter().map(Found::as_text).collect(),
+    })?;
+    Ok(Exit::Fine)
+}
+
+/// The derivation of one key and what the store has for it.
+struct Found<'t> {
+    derivation: &'t CacheDerivation,
+    state: &'static str,
+    nearest: Vec<String>,
+}
+
+impl<'t> Found<'t> {
+    fn of(caches: &Caches, derivation: &'t CacheDerivation) -> Result<Found<'t>, Failure> {
+        let state = match &derivation.state {
+            tidegate_plan::KeyState::Asked(Fact::Known(CacheState::Present)) => "present",
+            tidegate_plan::KeyState::Asked(Fact::Known(CacheState::Missing)) => "missing",
+            _ => "unknown",
+        };
+        let nearest = match &derivation.key {
+            Ok(key) if state == "missing" => {
+                let near = caches
+                    .store
+                    .nearest_cache_keys(&caches.project, key, NEAREST);
+                near.map_err(|error| {
+                    Failure::unusable(format!("failed to look for keys that come near: {error}"))
+                })?
+            }
+            _ => Vec::new(),
+        };
+        Ok(Found {
+            derivation,
+            state,
+            nearest,
+        })
+    }
+
+    fn as_text(&self) -> String {
+        let derivation = self.derivation;
+        let mut text = format!("cache {}\n", derivation.index);
+        let mut line = |what: &str, value: &str| text.push_str(&format!("  {what:<12} {value}\n"));
+        if let Some(digest) = &derivation.digest {
+            for input in &digest.inputs {
+                let id = input.id.as_deref().unwrap_or("not there, so left out");
+                line("file", &format!("{}  {id}", input.path));
+            }
+            line("digest", &digest.digest);
+        }
+        line("key", &derivation.created);
+        if derivation.suffixed != *derivation.created {
+            line("with suffix", &derivation.suffixed);
+        }
+        for reference in &derivation.references {
+            let value = reference
+                .value
+                .as_deref()
+                .unwrap_or("no value before the job runs");
+            line("variable", &format!("${} = {value}", reference.name));
+        }
+        match &derivation.key {
+            Ok(key) => line("final key", key),
+            Err(reason) => line("final key", &format!("none yet: {}", reason_text(reason))),
+        }
+        line("state", self.state);
+        for near in &self.nearest {
+            let wanted = derivation.key.as_deref().unwrap_or_default();
+            line("near", &format!("{near}  ({})", difference(wanted, near)));
+        }
+        text
+    }
+
+    fn as_json(&self) -> Value {
+        let derivation = self.derivation;
+        let files = derivation.digest.as_ref().map(|digest| {
+            let inputs = digest.inputs.iter();
+            let inputs = inputs.map(|input| json!({ "path": *input.path, "id": input.id.as_deref() }));
+            json!({ "prefix": *digest.prefix, "digest": *digest.digest, "inputs": inputs.collect::<Vec<_>>() })
+        });
+        let references = derivation.references.iter();
+        let references =
+            references.map(|r| json!({ "name": *r.name, "value": r.value.as_deref() }));
+        json!({
+            "index": derivation.index,
+            "files": files,
+            "created": *derivation.created,
+            "suffixed": derivation.suffixed,
+            "variables": references.collect::<Vec<_>>(),
+            "key": derivation.key.as_ref().ok(),
+            "unknown": derivation.key.as_ref().err().map(reason_text),
+            "state": self.state,
+            "nearest": self.nearest,
+        })
+    }
+}
+
+fn reason_text(reason: &CacheMissReason) -> String {
+    match reason {
+        CacheMissReason::Variable(name) => format!("${name} has no value before the job runs"),
+        CacheMissReason::Files(why) => {
+            format!("the files it is computed from cannot be read: {why}")
+        }
+        CacheMissReason::Unusable => "nothing is left of it after sanitising".to_owned(),
+    }
+}
+
+/// Where two keys part.
+fn difference(wanted: &str, other: &str) -> String {
+    let same = wanted
+        .chars()
+        .zip(other.chars())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let rest = |key: &str| -> String { key.chars().skip(same).collect() };
+    let (wanted, other) = (rest(wanted), rest(other));
+    match (&*wanted, &*other) {
+        ("", more) => format!("ends in `{more}` besides"),
+        (more, "") => format!("lacks `{more}`"),
+        (wanted, other) => format!("has `{other}` instead of `{wanted}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_told_apart_where_they_part() {
+        assert_eq!(difference("a-1", "a-2"), "has `2` instead of `1`");
+        assert_eq!(
+            difference("a", "a-protected"),
+            "ends in `-protected` besides"
+        );
+        assert_eq!(difference("a-x", "a"), "lacks `-x`");
+    }
+}
