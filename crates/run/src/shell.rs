@@ -96,7 +96,7 @@ impl JobPlace {
         let workspace = Workspace::prepare(WorkspaceSpec {
             dir: trees.project_dir.clone(),
             layers: stack,
-            scratch: trees.scratch.clone(),
+            scratch: trees.scratch,
             backend: setup.backend,
         });
         let workspace = Arc::new(workspace.map_err(text)?);
@@ -134,11 +134,11 @@ impl JobPlace {
     }
 }
 
+/// Artifacts that were found, and names of the jobs that have none.
+type FoundArtifacts = (Vec<(Artifact, Lease)>, Vec<Arc<str>>);
+
 /// Artifacts of the jobs it depends on, from the newest run that has any, and those without.
-fn artifacts(
-    setup: &ShellSetup,
-    run: RunId,
-) -> Result<(Vec<(Artifact, Lease)>, Vec<Arc<str>>), String> {
+fn artifacts(setup: &ShellSetup, run: RunId) -> Result<FoundArtifacts, String> {
     let pipeline = &setup.facts.pipeline;
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for source in pipeline.artifact_sources(setup.job, None) {

@@ -31,7 +31,7 @@ pub(crate) enum CacheCommand {
     /// Compare the store with what was saved
     Verify(CacheVerifyArgs),
     /// Show which keys a job has, how they come about, and what is there
-    Why(CacheWhyArgs),
+    Why(Box<CacheWhyArgs>),
 }
 
 /// Arguments of `cache ls`.

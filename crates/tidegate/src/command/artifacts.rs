@@ -87,7 +87,7 @@ impl Artifacts {
     /// Prints where a file, or all of them, can be read.
     fn open(&self, args: &ArtifactsOpenArgs) -> Result<Exit, Failure> {
         let found = self.find(&args.job, args.run, &args.kind)?;
-        let mut path = found.tree.clone();
+        let mut path = found.tree;
         if let Some(inside) = &args.path {
             let missing =
                 || Failure::failed(format!("`{}` left no {}", args.job, inside.display()));

@@ -61,10 +61,10 @@ impl Caches {
         let near = self.store.nearest_cache_keys(&self.project, key, 3);
         let failure = Failure::failed(format!("there is no cache `{key}`"));
         let near = near.map_err(unreadable)?;
-        Ok(match near.is_empty() {
+        match near.is_empty() {
             true => Err(failure.hint("this project has no caches yet")),
             false => Err(failure.hint(format!("there are: {}", near.join(", ")))),
-        }?)
+        }
     }
 }
 
