@@ -1,1 +1,1 @@
-//! Benches of the product as a whole and in parts.
+//! Benches of the product as a whole and in parts; each is a binary of its own.

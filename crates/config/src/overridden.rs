@@ -22,7 +22,7 @@ pub enum Layer {
         /// Where the base wrote the value.
         written: Span,
     },
-    /// The value stands where this `!reference` was written.
+    /// The value, or an item of the list that it is, stands where this `!reference` was written.
     Reference(Span),
 }
 

@@ -164,16 +164,13 @@ fn with_place(diagnostic: Diagnostic, node: Option<&Node>, text: &str) -> Diagno
 }
 
 fn record(overridden: &mut Overridden, place: &[Step], tag: &Node) {
-    let keys: Option<Vec<Arc<str>>> = place
-        .iter()
-        .map(|step| match step {
-            Step::Key(key) => Some(key.clone()),
-            Step::Index(_) => None,
-        })
-        .collect();
-    if let Some(path) = keys {
-        overridden.add(&path, Layer::Reference(tag.span));
-    }
+    // Items of lists are no steps of paths: what stands in a list is told of the list.
+    let keys = place.iter().map_while(|step| match step {
+        Step::Key(key) => Some(key.clone()),
+        Step::Index(_) => None,
+    });
+    let path: Vec<Arc<str>> = keys.collect();
+    overridden.add(&path, Layer::Reference(tag.span));
 }
 
 fn has_tag(node: &Node) -> bool {

@@ -14,6 +14,7 @@ pub mod config;
 pub mod corpus;
 mod deviations;
 pub mod expressions;
+pub mod fuzz;
 pub mod globs;
 mod score;
 pub mod variables;

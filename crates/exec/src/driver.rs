@@ -5,15 +5,17 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use tidegate_pipeline::{CacheWhen, FailureReason, ShellKind, Status, StepSpec};
+use tidegate_pipeline::{CacheWhen, FailureReason, JobSpec, ShellKind, Status, StepSpec};
 
 use crate::cancel::{CancelReason, Canceller};
 use crate::duration;
 use crate::feature::Features;
-use crate::job::{JobRun, Outcome};
-use crate::script::{Scripts, Source};
+use crate::job::{JobRun, Outcome, Remains};
+use crate::profile::Profile;
+use crate::script::{self, Scripts, Source};
 use crate::settings::{Settings, Strategy};
 use crate::storage::{StorageContext, StorageFailure};
 use crate::supervisor::owner::{Bounds, Interrupt, StageEnd, Start, Supervisor, SupervisorCommand};
@@ -25,6 +27,7 @@ use crate::variables::JobVariables;
 pub(crate) struct Driver {
     run: JobRun,
     command: SupervisorCommand,
+    profile: Profile,
     canceller: Canceller,
     features: Features,
     settings: Settings,
@@ -101,6 +104,7 @@ impl Driver {
     pub(crate) fn new(
         run: JobRun,
         command: SupervisorCommand,
+        profile: Profile,
         canceller: Canceller,
     ) -> io::Result<Self> {
         let features = Features::of(&run.spec.variables);
@@ -122,6 +126,7 @@ impl Driver {
         Ok(Self {
             run,
             command,
+            profile,
             canceller,
             features,
             settings,
@@ -137,21 +142,23 @@ impl Driver {
     }
 
     /// Runs the job to its end.
-    pub(crate) fn drive(mut self) -> Outcome {
+    pub(crate) fn drive(mut self) -> (Outcome, Remains) {
         self.started = Instant::now();
         self.header();
-        let result = match self.prepare_executor() {
+        let (result, remains) = match self.prepare_executor() {
             Ok(mut supervisor) => {
                 let result = self.stages(&mut supervisor);
-                // Ends whatever is left of the job before it is called over.
-                drop(supervisor);
-                result
+                // Every stage ends all its processes, so an idle supervisor may go later; after a fault of its own it has to end
+                // whatever is left of the job before that is called over.
+                let broken = result.as_ref().is_err_and(JobError::is_of_system);
+                let remains = Remains::of((!broken).then_some(supervisor));
+                (result, remains)
             }
-            Err(error) => Err(JobError::system(error.to_string())),
+            Err(error) => (Err(JobError::system(error.to_string())), Remains::of(None)),
         };
         self.footer(&result);
         let error = result.err();
-        Outcome {
+        let outcome = Outcome {
             status: match error.as_ref().map(|error| error.kind) {
                 None => Status::Success,
                 Some(ErrorKind::Canceled) => Status::Canceled,
@@ -164,7 +171,8 @@ impl Driver {
             coverage: self.trace.finish(),
             leaky: self.leaky,
             leftovers: self.leftovers,
-        }
+        };
+        (outcome, remains)
     }
 
     fn stages(&mut self, supervisor: &mut Supervisor) -> Result<(), JobError> {
@@ -215,15 +223,28 @@ impl Driver {
     }
 
     fn prepare_script(&mut self, supervisor: &mut Supervisor) -> Result<(), JobError> {
+        let (name, headline) = ("prepare_script", "Preparing environment");
+        if let Some(greeting) = self.greeting() {
+            // What an earlier job left in a directory that was not removed; mostly there is nothing.
+            let _ = std::fs::remove_file(self.reachable(self.scripts().env_file().as_ref()));
+            return self.spoken(name, headline, &greeting, Phase::Before);
+        }
         let script = self.scripts().prepare();
         let bounds = StageBounds::before_scripts();
-        let prepared = self.stage(
+        let mut printed = Vec::new();
+        let prepared = self.stage_heard(
             supervisor,
-            "prepare_script",
-            "Preparing environment",
+            (name, headline),
             &script,
             bounds,
+            &mut |bytes| {
+                printed.extend_from_slice(bytes);
+            },
         );
+        if prepared.is_ok() {
+            let (shell, environment) = (self.run.spec.shell, &self.run.environment);
+            self.profile.heard(shell, environment, &printed);
+        }
         prepared.map_err(|error| match error.kind {
             ErrorKind::Failed(_) => JobError::system(format!(
                 "prepare environment: {}. Check https://docs.gitlab.com/runner/shells/\
@@ -234,6 +255,14 @@ impl Driver {
         })
     }
 
+    /// What `prepare_script` prints where no shell has to be asked: its profile is silent, and so is the trace of the shell.
+    fn greeting(&self) -> Option<Arc<[u8]>> {
+        let traced = self.settings.debug_trace;
+        self.profile
+            .greeting(self.run.spec.shell, &self.run.environment)
+            .filter(|_| !traced)
+    }
+
     /// Everything before the first script of the user.
     fn sources(&mut self, supervisor: &mut Supervisor) -> Result<(), JobError> {
         let spec = self.run.spec.clone();
@@ -242,14 +271,32 @@ impl Driver {
             Strategy::None => Source::None,
             Strategy::Empty => Source::Empty,
         };
-        let script = self
-            .scripts()
-            .get_sources(source, &spec.pre_get_sources_script);
-        let headline = "Getting source from Git repository";
-        let bounds = StageBounds::before_scripts();
-        self.stage(supervisor, "get_sources", headline, &script, bounds)?;
+        let (name, headline) = ("get_sources", "Getting source from Git repository");
+        if let Some(notice) = self.only_notice(source, &spec) {
+            self.spoken(name, headline, notice.as_bytes(), Phase::Before)?;
+        } else {
+            let script = self
+                .scripts()
+                .get_sources(source, &spec.pre_get_sources_script);
+            let bounds = StageBounds::before_scripts();
+            self.stage(supervisor, name, headline, &script, bounds)?;
+        }
         self.restore_cache()?;
         self.download_artifacts()
+    }
+
+    /// What `get_sources` prints where it does nothing else and its exports cannot fail.
+    fn only_notice(&self, source: Source<'_>, spec: &JobSpec) -> Option<String> {
+        let silent = self.greeting().is_some() && spec.pre_get_sources_script.is_empty();
+        let exportable = || {
+            self.variables
+                .iter()
+                .all(|variable| is_exportable(&variable.key))
+        };
+        match source {
+            Source::Snapshot { sha } if silent && exportable() => Some(script::snapshot_line(sha)),
+            _ => None,
+        }
     }
 
     fn restore_cache(&mut self) -> Result<(), JobError> {
@@ -418,20 +465,21 @@ impl Driver {
     }
 
     fn cleanup(&mut self, supervisor: &mut Supervisor) {
+        let (name, headline) = (
+            "cleanup_file_variables",
+            "Cleaning up project directory and file based variables",
+        );
+        if self.greeting().is_some() {
+            let _ = self.spoken(name, headline, b"", Phase::After);
+            return;
+        }
         let script = self.scripts().cleanup();
-        let headline = "Cleaning up project directory and file based variables";
         let bounds = StageBounds {
             deadline: None,
             phase: Phase::After,
         };
         // Nothing depends on it: the directory goes with the supervisor.
-        let _ = self.stage(
-            supervisor,
-            "cleanup_file_variables",
-            headline,
-            &script,
-            bounds,
-        );
+        let _ = self.stage(supervisor, name, headline, &script, bounds);
     }
 
     fn footer(&mut self, result: &Result<(), JobError>) {
@@ -445,6 +493,22 @@ impl Driver {
         }
     }
 
+    /// A stage of which the runner knows without a shell what it prints.
+    fn spoken(
+        &mut self,
+        name: &str,
+        headline: &str,
+        text: &[u8],
+        phase: Phase,
+    ) -> Result<(), JobError> {
+        self.still_alive(phase)?;
+        self.writer().section_start(name, headline);
+        self.trace.write(Stream::Script, text);
+        self.trace.flush();
+        self.writer().section_end(name);
+        Ok(())
+    }
+
     /// Runs one stage in its section.
     fn stage(
         &mut self,
@@ -453,6 +517,18 @@ impl Driver {
         headline: &str,
         script: &str,
         bounds: StageBounds,
+    ) -> Result<(), JobError> {
+        self.stage_heard(supervisor, (name, headline), script, bounds, &mut |_| {})
+    }
+
+    /// As [`Driver::stage`]; `heard` gets what the stage prints too.
+    fn stage_heard(
+        &mut self,
+        supervisor: &mut Supervisor,
+        (name, headline): (&str, &str),
+        script: &str,
+        bounds: StageBounds,
+        heard: &mut dyn FnMut(&[u8]),
     ) -> Result<(), JobError> {
         self.still_alive(bounds.phase)?;
         self.writer().section_start(name, headline);
@@ -468,7 +544,10 @@ impl Driver {
                 heeds: bounds.phase.heeds(),
                 grace: self.run.grace,
             },
-            &mut |bytes| self.trace.write(Stream::Script, bytes),
+            &mut |bytes| {
+                heard(bytes);
+                self.trace.write(Stream::Script, bytes);
+            },
         );
         self.trace.flush();
         let result = match ended {
@@ -631,6 +710,10 @@ impl JobError {
         }
     }
 
+    fn is_of_system(&self) -> bool {
+        self.kind == ErrorKind::System
+    }
+
     fn system(message: String) -> Self {
         Self {
             message,
@@ -730,6 +813,26 @@ fn shell_name(shell: ShellKind) -> &'static str {
         ShellKind::Sh => "sh",
     }
 }
+
+/// Whether `export` takes the name in every shell; of the others `get_sources` fails already.
+fn is_exportable(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    let starts = bytes
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    let goes_on = bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    starts && goes_on && !READ_ONLY.contains(&name)
+}
+
+/// Names of variables that bash does not let anyone set.
+const READ_ONLY: [&str; 6] = [
+    "BASHOPTS",
+    "BASH_VERSINFO",
+    "EUID",
+    "PPID",
+    "SHELLOPTS",
+    "UID",
+];
 
 /// Names as Go prints them.
 fn signal_name(signal: i32) -> String {

@@ -13,8 +13,9 @@ use tidegate_pipeline::{FailureReason, JobSpec, Status};
 use crate::cancel::Canceller;
 use crate::driver::Driver;
 use crate::environment::Environment;
+use crate::profile::Profile;
 use crate::storage::Storage;
-use crate::supervisor::owner::SupervisorCommand;
+use crate::supervisor::owner::{Supervisor, SupervisorCommand};
 use crate::trace::{TraceOptions, TraceSink};
 use crate::variables::RunnerFacts;
 
@@ -77,16 +78,20 @@ pub struct Outcome {
     pub leftovers: u32,
 }
 
-/// Runs jobs with the shell of this machine.
+/// Runs jobs with the shell of this machine; clones share what they learn of its profile.
 #[derive(Clone, Debug)]
 pub struct ShellExecutor {
     supervisor: SupervisorCommand,
+    profile: Profile,
 }
 
 impl ShellExecutor {
     /// An executor whose supervisors are started with this command.
     pub fn new(supervisor: SupervisorCommand) -> Self {
-        Self { supervisor }
+        Self {
+            supervisor,
+            profile: Profile::default(),
+        }
     }
 
     /// An executor whose supervisors are the running binary, called with `word`.
@@ -104,16 +109,51 @@ impl ShellExecutor {
     /// was started.
     pub fn start(&self, run: JobRun) -> io::Result<Running> {
         let canceller = Canceller::new()?;
-        let driver = Driver::new(run, self.supervisor.clone(), canceller.clone())?;
+        let driver = self.driver(run, &canceller)?;
         let started = Instant::now();
         let thread = std::thread::Builder::new()
             .name("job".to_owned())
-            .spawn(move || driver.drive())?;
+            .spawn(move || driver.drive().0)?;
         Ok(Running {
             canceller,
             thread,
             started,
         })
+    }
+
+    /// Runs a job in this thread; `cancellable` is handed what ends it before its time.
+    ///
+    /// The job is over when this returns: nothing of it runs and its log is complete. What it ran in still goes; see [`Remains`].
+    /// Errors as for [`ShellExecutor::start`].
+    pub fn run(
+        &self,
+        run: JobRun,
+        cancellable: impl FnOnce(Canceller),
+    ) -> io::Result<(Outcome, Remains)> {
+        let canceller = Canceller::new()?;
+        let driver = self.driver(run, &canceller)?;
+        cancellable(canceller);
+        Ok(driver.drive())
+    }
+
+    fn driver(&self, run: JobRun, canceller: &Canceller) -> io::Result<Driver> {
+        let (supervisor, profile) = (self.supervisor.clone(), self.profile.clone());
+        Driver::new(run, supervisor, profile, canceller.clone())
+    }
+}
+
+/// What a job that is over ran in: its supervisor, with mounts and temporary directory. Dropping it waits until they are gone.
+#[derive(Debug)]
+#[must_use = "dropping it waits"]
+pub struct Remains {
+    _supervisor: Option<Supervisor>,
+}
+
+impl Remains {
+    pub(crate) fn of(supervisor: Option<Supervisor>) -> Self {
+        Self {
+            _supervisor: supervisor,
+        }
     }
 }
 

@@ -63,10 +63,12 @@ impl Fnmatch {
 /// All patterns that `pattern` stands for, left to right; none if a brace stays open.
 fn expand_braces(pattern: &str, out: &mut Vec<String>) -> Result<(), TooManyAlternatives> {
     let mut waiting = vec![pattern.to_owned()];
+    // What stands for nothing, because a brace stays open behind the others, takes as much time as what stands for something.
+    let mut dropped = 0;
     while let Some(text) = waiting.pop() {
         match first_braces(&text) {
             Braces::None => out.push(text),
-            Braces::Unbalanced => {}
+            Braces::Unbalanced => dropped += 1,
             Braces::At(open, close) => {
                 let head = text.get(..open).unwrap_or_default();
                 let inner = text.get(open + 1..close).unwrap_or_default();
@@ -77,7 +79,7 @@ fn expand_braces(pattern: &str, out: &mut Vec<String>) -> Result<(), TooManyAlte
                 }
             }
         }
-        if out.len() + waiting.len() > MAX_ALTERNATIVES {
+        if out.len() + dropped + waiting.len() > MAX_ALTERNATIVES {
             return Err(TooManyAlternatives);
         }
     }
@@ -426,6 +428,12 @@ mod tests {
         for path in misses {
             assert!(!glob.matches(path), "{pattern} should miss {path}");
         }
+    }
+
+    #[test]
+    fn braces_in_front_of_an_open_one_end_too() {
+        let pattern = format!("{}{{a", "{a,b}".repeat(30));
+        assert!(Fnmatch::new(&pattern).is_err());
     }
 
     #[test]

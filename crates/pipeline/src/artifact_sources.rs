@@ -89,7 +89,7 @@ mod tests {
     fn needs_decide_and_dependencies_only_narrow() {
         let needs = Some(vec![(1, true), (0, true), (2, false)]);
         let mut last = job(1, needs);
-        let all = vec![job(0, None), job(0, None), job(0, None)];
+        let all = [job(0, None), job(0, None), job(0, None)];
         let with = |last: Job| pipeline(all.iter().cloned().chain([last]).collect());
         assert_eq!(
             with(last.clone()).artifact_sources(JobIdx(3), None),

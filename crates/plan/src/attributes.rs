@@ -137,7 +137,8 @@ fn interruptible(body: &JobBody, rule: Option<&Rule>) -> (Option<bool>, Origin) 
 }
 
 fn needs_origin(scope: &Scope<'_>, rule: Option<&Rule>) -> Origin {
-    if let Some(needs) = rule.and_then(|rule| rule.needs.as_ref()) {
+    let of_rule = rule.and_then(|rule| rule.needs.as_ref());
+    if let Some(needs) = of_rule.filter(|needs| !needs.entries.is_empty()) {
         return Origin::new(OriginKind::Rule, needs.span);
     }
     match &scope.job().needs {

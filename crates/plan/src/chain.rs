@@ -57,6 +57,7 @@ pub fn plan_with(
     let recorder = Recorder::new(world);
     let mut draft = created(config, scenario, &recorder, detail, settings)?;
     draft.facts = recorder.into_facts();
+    draft.masked_values = masked_values(scenario);
     Ok(draft)
 }
 
@@ -67,7 +68,18 @@ fn ended(outcome: Outcome, diagnostics: Vec<Diagnostic>) -> Plan {
         workflow: WorkflowDecision::default(),
         decisions: Vec::new(),
         facts: tidegate_scenario::Facts::default(),
+        masked_values: Arc::default(),
     }
+}
+
+fn masked_values(scenario: &Scenario) -> Arc<[Arc<str>]> {
+    let settings = scenario.settings.iter().map(|setting| &setting.variable);
+    let masked = settings
+        .chain(&scenario.variables)
+        .filter(|variable| variable.masked);
+    masked
+        .filter_map(|variable| variable.value.clone())
+        .collect()
 }
 
 fn failed(diagnostics: Vec<Diagnostic>) -> Plan {
@@ -272,7 +284,7 @@ fn cast(mut seeds: Vec<Seed<'_>>, shared: &Shared<'_>) -> Cast {
     }
     // GitLab collects stage by stage.
     errors.sort_by_key(|(stage, _)| *stage);
-    let quirks = quirks::of(&seeds, &all, shared);
+    let quirks = quirks::of(&seeds, &all, &roster, shared);
     for ((seed, resolved), quirks) in seeds.iter_mut().zip(&mut all).zip(quirks) {
         let Some(trace) = seed.trace.as_deref_mut() else {
             continue;

@@ -10,6 +10,7 @@ use tidegate_scenario::{
     ChangedPaths, Comparison, Fact, PathList, PipelineSource, Ref, Scenario, Why, World, WorldError,
 };
 
+use crate::path_index::PathIndex;
 use crate::trace::{BaseOrigin, PathsBase};
 
 /// Every list of changed paths asked for so far.
@@ -34,6 +35,7 @@ pub(crate) struct ChangeSet {
     pub(crate) base: PathsBase,
     /// The paths.
     pub(crate) paths: Fact<PathList>,
+    index: Option<PathIndex>,
     matches: RefCell<FxHashMap<Arc<str>, Match>>,
 }
 
@@ -85,6 +87,7 @@ impl ChangeSets {
 impl ChangeSet {
     fn new(base: Option<&str>, origin: BaseOrigin, paths: Fact<PathList>) -> ChangeSet {
         ChangeSet {
+            index: paths.known().cloned().map(PathIndex::new),
             base: PathsBase {
                 base: base.map(Into::into),
                 origin,
@@ -107,12 +110,16 @@ impl ChangeSet {
         &self,
         glob: &Arc<str>,
     ) -> Result<Option<Arc<str>>, TooManyAlternatives> {
-        let Fact::Known(paths) = &self.paths else {
+        let (Some(paths), Some(index)) = (self.paths.known(), &self.index) else {
             return Ok(None);
         };
         let known = self.matches.borrow().get(glob).copied();
         let found = known.unwrap_or_else(|| {
-            let found = search(paths, glob);
+            let found = match Fnmatch::new(glob).map(|glob| index.first_match(&glob)) {
+                Ok(Some(at)) => Match::Path(at),
+                Ok(None) => Match::None,
+                Err(TooManyAlternatives) => Match::TooManyAlternatives,
+            };
             self.matches.borrow_mut().insert(glob.clone(), found);
             found
         });
@@ -122,22 +129,6 @@ impl ChangeSet {
             Match::TooManyAlternatives => Err(TooManyAlternatives),
         }
     }
-}
-
-/// Only paths in the directory every match lies in are tried; the list is sorted.
-fn search(paths: &PathList, glob: &str) -> Match {
-    let Ok(glob) = Fnmatch::new(glob) else {
-        return Match::TooManyAlternatives;
-    };
-    let directory = glob.literal_directory();
-    let all = paths.as_slice();
-    let start = all.partition_point(|path| **path < *directory);
-    let candidates = all.get(start..).unwrap_or_default();
-    candidates
-        .iter()
-        .take_while(|path| path.starts_with(directory))
-        .position(|path| glob.matches(path))
-        .map_or(Match::None, |at| Match::Path(start + at))
 }
 
 fn changed_paths(scenario: &Scenario, world: &dyn World) -> Result<ChangeSet, WorldError> {

@@ -8,6 +8,8 @@ use rustc_hash::FxHashMap;
 use tidegate_glob::{ExistsGlob, TooManyAlternatives};
 use tidegate_scenario::{Fact, PathList, Place, World, WorldError};
 
+use crate::path_index::PathIndex;
+
 /// Every tree asked for so far.
 #[derive(Default)]
 pub(crate) struct FileSets {
@@ -18,9 +20,13 @@ pub(crate) struct FileSets {
 pub(crate) struct FileSet {
     /// All files.
     pub(crate) files: Fact<PathList>,
-    root: OnceCell<PathList>,
-    matches: RefCell<FxHashMap<(bool, Arc<str>), Option<Arc<str>>>>,
+    index: OnceCell<PathIndex>,
+    root: OnceCell<(PathList, PathIndex)>,
+    matches: RefCell<FxHashMap<(bool, Arc<str>), Found>>,
 }
+
+/// A file that satisfies a pattern, where there is one.
+type Found = Option<Arc<str>>;
 
 impl FileSets {
     pub(crate) fn of(&self, place: &Place, world: &dyn World) -> Result<Rc<FileSet>, WorldError> {
@@ -29,6 +35,7 @@ impl FileSets {
         }
         let found = Rc::new(FileSet {
             files: world.tree(place)?,
+            index: OnceCell::new(),
             root: OnceCell::new(),
             matches: RefCell::default(),
         });
@@ -46,11 +53,24 @@ impl FileSet {
         if !root_only {
             return files.as_slice();
         }
-        let root = self.root.get_or_init(|| {
+        self.root(files).0.as_slice()
+    }
+
+    fn root(&self, files: &PathList) -> &(PathList, PathIndex) {
+        self.root.get_or_init(|| {
             let files = files.as_slice().iter();
-            files.filter(|path| !path.contains('/')).cloned().collect()
-        });
-        root.as_slice()
+            let root: PathList = files.filter(|path| !path.contains('/')).cloned().collect();
+            (root.clone(), PathIndex::new(root))
+        })
+    }
+
+    fn index(&self, root_only: bool) -> Option<&PathIndex> {
+        let files = self.files.known()?;
+        Some(if root_only {
+            &self.root(files).1
+        } else {
+            self.index.get_or_init(|| PathIndex::new(files.clone()))
+        })
     }
 
     /// A file that satisfies the pattern.
@@ -64,34 +84,30 @@ impl FileSet {
         if let Some(known) = self.matches.borrow().get(&key) {
             return known.clone();
         }
-        let found = search(self.listing(root_only), glob);
+        let found = self.search(root_only, glob);
         self.matches.borrow_mut().insert(key, found.clone());
         found
     }
-}
 
-fn search(files: &[Arc<str>], glob: &ExistsGlob) -> Option<Arc<str>> {
-    let below = |prefix: &str| {
-        let at = files.partition_point(|path| **path < *prefix);
-        files.get(at..).unwrap_or_default()
-    };
-    match glob {
-        ExistsGlob::Exact(path) => below(path)
-            .first()
-            .filter(|found| &***found == path.as_str()),
-        ExistsGlob::Directory(prefix) => below(prefix)
-            .first()
-            .filter(|found| found.starts_with(prefix.as_str())),
-        ExistsGlob::Extension(_) => files.iter().find(|path| glob.matches(path)),
-        ExistsGlob::Pattern(pattern) => {
-            let directory = pattern.literal_directory();
-            below(directory)
-                .iter()
-                .take_while(|path| path.starts_with(directory))
-                .find(|path| pattern.matches(path))
+    fn search(&self, root_only: bool, glob: &ExistsGlob) -> Found {
+        let files = self.listing(root_only);
+        let from = |prefix: &str| {
+            let at = files.partition_point(|path| **path < *prefix);
+            files.get(at)
+        };
+        match glob {
+            ExistsGlob::Exact(path) => from(path).filter(|found| ***found == **path),
+            ExistsGlob::Directory(prefix) => {
+                from(prefix).filter(|found| found.starts_with(prefix.as_str()))
+            }
+            ExistsGlob::Extension(_) => files.iter().find(|path| glob.matches(path)),
+            ExistsGlob::Pattern(pattern) => {
+                let at = self.index(root_only)?.first_match(pattern)?;
+                files.get(at)
+            }
         }
+        .cloned()
     }
-    .cloned()
 }
 
 /// The pattern, classified.

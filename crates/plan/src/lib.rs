@@ -4,6 +4,24 @@
 //! [`Decision`] for every configured job, in or out, and every fact it relied on. It is a pure function; replaying the facts
 //! gives the same plan.
 //!
+//! ```
+//! use tidegate_config::{RootFile, Settings, load};
+//! use tidegate_plan::{Basis, Detail, plan};
+//! use tidegate_scenario::{FixtureWorld, Scenario};
+//!
+//! let world = FixtureWorld::default();
+//! let scenario = Scenario::push("main");
+//! let root = RootFile {
+//!     name: ".gitlab-ci.yml".to_owned(),
+//!     bytes: b"build: {script: make, rules: [{if: $CI_COMMIT_TAG}, {if: $CI_COMMIT_BRANCH}]}\n"[..].into(),
+//! };
+//! let loaded = load(&root, &scenario, &world, &Settings::default())?;
+//! let plan = plan(&loaded.config.unwrap_or_default(), &scenario, &world, &Detail::Compact)?;
+//! assert_eq!(plan.pipeline().map(|pipeline| pipeline.jobs.len()), Some(1));
+//! assert_eq!(plan.decisions[0].basis, Basis::Rules { matched: Some(1) });
+//! # Ok::<(), tidegate_scenario::WorldError>(())
+//! ```
+//!
 //! The rules are GitLab's (18.11, reference `compose.md`) and those of our own keywords (reference `extensions.md`).
 
 mod action;
@@ -19,8 +37,10 @@ mod environment;
 mod exists;
 mod file_set;
 mod layers;
+mod lowering;
 mod nearest;
 mod needs;
+mod path_index;
 mod plan;
 mod policy;
 mod quirk;
@@ -39,6 +59,7 @@ pub use cache_key::{FinalCacheKey, UnusableCacheKey, cache_suffix, final_cache_k
 pub use chain::{plan, plan_with, stopped_before_loading};
 pub use decision::{Basis, Decision, LeftOut, Origin, OriginKind, Origins, Verdict};
 pub use detail::Detail;
+pub use lowering::{NotLowerable, lowered};
 pub use plan::{AutoCancelDecision, NameDerivation, Outcome, Plan, SkipReason, WorkflowDecision};
 pub use quirk::Quirk;
 pub use settings::{Limits, ProtectedCaches, Settings};

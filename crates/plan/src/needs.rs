@@ -42,7 +42,7 @@ impl<'a> Roster<'a> {
         self.indices.get(at).copied().flatten()
     }
 
-    fn position(&self, job: JobIdx) -> Option<usize> {
+    pub(crate) fn position(&self, job: JobIdx) -> Option<usize> {
         self.positions.get(job.at()).copied()
     }
 
@@ -59,12 +59,14 @@ impl<'a> Roster<'a> {
     }
 }
 
-/// The needs in force: those of the rule that matched, else the job's.
+/// The needs in force: those of the rule that matched, else the job's; and whether they are the rule's.
 fn in_force<'s>(seed: &'s Seed<'_>) -> Option<(&'s Needs, bool)> {
     let SeedState::In { rule, .. } = &seed.state else {
         return None;
     };
-    match rule.and_then(|rule| rule.needs.as_ref()) {
+    let of_rule = rule.and_then(|rule| rule.needs.as_ref());
+    // An empty list in a rule has no effect (corpus `rules-needs-empty-list-keeps-job-needs`).
+    match of_rule.filter(|needs| !needs.entries.is_empty()) {
         Some(needs) => Some((needs, true)),
         None => seed.job.needs.as_ref().map(|needs| (needs, false)),
     }
@@ -212,7 +214,7 @@ impl Resolver<'_, '_> {
         }
         let written = self.seed.job.needs.as_ref();
         let job_level = written.is_some_and(|needs| !needs.entries.iter().any(is_mirror));
-        let by_needs = job_level || (of_rule && !needs.entries.is_empty());
+        let by_needs = job_level || of_rule;
         let dropped = self.drops_to_stage && self.entries.is_empty();
         if by_needs && !dropped {
             self.out.needs = Some(std::mem::take(&mut self.entries));

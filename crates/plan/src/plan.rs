@@ -23,6 +23,8 @@ pub struct Plan {
     pub decisions: Vec<Decision>,
     /// Every answer of the world that was relied on; replaying them gives the same plan.
     pub facts: Facts,
+    /// Values of all masked variables of the situation, for hiding them in views; there for failed plans too.
+    pub masked_values: Arc<[Arc<str>]>,
 }
 
 /// What came of planning.

@@ -60,7 +60,7 @@ pub enum Quirk {
         /// Name of the absent job.
         job: Arc<str>,
     },
-    /// 19: `needs: []` in a rule does not make a stage job start at once.
+    /// 19: `needs: []` in a rule has no effect: a stage job stays one, and a job keeps its needs.
     EmptyRuleNeedsKeepStage,
     /// 24: the position of a cache in the list is part of its key.
     CacheKeyHoldsPosition {

@@ -205,6 +205,11 @@ impl<'s> Scope<'s> {
     }
 
     fn group(&self) -> Arc<str> {
+        // What is cut off a name stands behind a colon or a blank; most names have neither.
+        let parts = |c: char| c == ':' || c == ' ' || c.is_ascii_control();
+        if !self.job.name.contains(parts) {
+            return self.job.name.clone();
+        }
         match job_group_name(&self.job.name) {
             group if *group == *self.job.name => self.job.name.clone(),
             group if *group == *self.job.base => self.job.base.clone(),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use tidegate_config::{Config, InheritVariables, JobBody, JobKind, Rule};
+use tidegate_config::{Config, InheritVariables, JobBody, Rule};
 use tidegate_expr::{Variable, VariableSource, Variables, circular_reference};
 use tidegate_pipeline::Action;
 use tidegate_scenario::{Phase, Scenario, World, predefined, setting_layers};
@@ -69,7 +69,6 @@ pub(crate) struct Body {
     yaml: OnceCell<Vec<Arc<[Variable]>>>,
     pub(crate) keys: OnceCell<Arc<[CreatedKey]>>,
     pub(crate) action: OnceCell<Action>,
-    pub(crate) is_bridge: bool,
 }
 
 impl<'a> Shared<'a> {
@@ -160,7 +159,6 @@ impl<'a> Shared<'a> {
                 yaml: OnceCell::new(),
                 keys: OnceCell::new(),
                 action: OnceCell::new(),
-                is_bridge: matches!(body.kind, JobKind::Bridge(_)),
             })
         });
         found.clone()

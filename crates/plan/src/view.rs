@@ -56,20 +56,17 @@ impl<'s> GlobalView<'s> {
             variable.key.starts_with("CI_JOB") || variable.key.starts_with("CI_BUILD")
         };
         let root = std::iter::once(shared.root());
-        let nodes: Arc<[Variable]> = [Variable::new(
-            shared.names.total.clone(),
-            shared.names.one.clone(),
-            tidegate_expr::VariableSource::Job,
-        )]
-        .into();
-        let layers = std::iter::once(&nodes)
-            .chain(shared.below.layers())
+        let layers = shared
+            .below
+            .layers()
+            .iter()
             .chain(root)
             .chain(shared.above.layers());
         let mut variables = Variables::default();
         for layer in layers {
-            if layer.iter().any(of_job) {
-                variables.push(layer.iter().filter(|v| !of_job(v)).cloned().collect());
+            if layer.iter().any(of_job) || layer.iter().any(is_late) {
+                let kept = layer.iter().filter(|v| !of_job(v)).cloned();
+                variables.push(kept.map(without_late_value).collect());
             } else {
                 variables.push(layer.clone());
             }
@@ -80,6 +77,16 @@ impl<'s> GlobalView<'s> {
     pub(crate) fn variables(&self) -> &Variables {
         &self.variables
     }
+}
+
+/// The number of a pipeline is known by name from the start and gets its value when jobs are judged.
+fn is_late(variable: &Variable) -> bool {
+    &*variable.key == "CI_PIPELINE_IID"
+}
+
+fn without_late_value(variable: Variable) -> Variable {
+    let value = variable.value.clone().filter(|_| !is_late(&variable));
+    Variable { value, ..variable }
 }
 
 impl View for GlobalView<'_> {

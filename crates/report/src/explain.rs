@@ -45,7 +45,7 @@ fn explanation(plan: &Plan, names: &[&str], sources: &SourceMap) -> Explanation 
         sources,
         secrets: Secrets::of(plan),
     };
-    let none = not_created(plan);
+    let none = not_created(plan, &teller.secrets);
     let asked = |decision: &&Decision| {
         names.is_empty() || names.iter().any(|name| is_named(&decision.name, name))
     };

@@ -29,7 +29,8 @@ const HEADINGS: [&str; 4] = ["JOB", "WHEN", "NEEDS", "WHY"];
 pub fn list(plan: &Plan, look: impl Into<Look>, all: bool) -> String {
     let look = look.into();
     let mut text = String::new();
-    if let Some(none) = not_created(plan) {
+    let secrets = Secrets::of(plan);
+    if let Some(none) = not_created(plan, &secrets) {
         for message in &none.messages {
             let _ = writeln!(
                 text,
@@ -44,7 +45,6 @@ pub fn list(plan: &Plan, look: impl Into<Look>, all: bool) -> String {
     }
     // Of an empty pipeline people want to know where its jobs went.
     let all = all || matches!(plan.outcome, Outcome::Empty { .. });
-    let secrets = Secrets::of(plan);
     let rows: Vec<Row> = in_stage_order(plan)
         .filter(|decision| all || decision.job().is_some())
         .map(|decision| Row::of(decision, plan, &secrets, look))

@@ -2,10 +2,12 @@
 
 use tidegate_plan::{Outcome, Plan, SkipReason};
 
+use crate::secrets::Secrets;
+
 /// Why there is no pipeline.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct NotCreated {
-    /// What GitLab says; for failures the messages of all errors.
+    /// What GitLab says, secrets hidden; for failures the messages of all errors.
     pub(crate) messages: Vec<String>,
     /// What to do.
     pub(crate) hint: &'static str,
@@ -23,12 +25,12 @@ pub(crate) fn outcome_name(outcome: &Outcome) -> &'static str {
 }
 
 /// Why there is no pipeline; `None` where there is one.
-pub(crate) fn not_created(plan: &Plan) -> Option<NotCreated> {
+pub(crate) fn not_created(plan: &Plan, secrets: &Secrets) -> Option<NotCreated> {
     let (messages, hint) = match &plan.outcome {
         Outcome::Created(_) => return None,
         Outcome::Filtered { message } => (
             vec![message.clone()],
-            "`workflow:rules` decide whether there is a pipeline; another event, ref or variable may pass them",
+            "`workflow:rules` let no pipeline of this event pass; `tidegate explain` shows each of them",
         ),
         Outcome::Empty { message } => (
             vec![message.clone()],
@@ -51,6 +53,10 @@ pub(crate) fn not_created(plan: &Plan) -> Option<NotCreated> {
             "`tidegate lint` shows where; `tidegate explain JOB` shows how a job was decided",
         ),
     };
+    let messages = messages
+        .iter()
+        .map(|message| secrets.hide(message).into_owned())
+        .collect();
     Some(NotCreated { messages, hint })
 }
 

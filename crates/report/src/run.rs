@@ -1,12 +1,19 @@
 //! A run for people: what happens line by line, and how it ended.
 
+mod html;
 mod job_table;
+mod junit;
 mod log_lines;
 mod plain;
 mod progress;
 mod summary;
+#[cfg(test)]
+mod tests;
+mod timestamp;
 
+pub use html::html;
 pub use job_table::job_table;
+pub use junit::junit;
 pub use log_lines::{LogLines, Shown};
 pub use plain::PlainRun;
 pub use progress::{JobProgress, Progress};

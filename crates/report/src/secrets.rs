@@ -18,9 +18,13 @@ pub(crate) struct Secrets {
 }
 
 impl Secrets {
-    /// Those of a plan: from the variables of its jobs and from whatever its traces looked at.
+    /// Those of a plan: of its situation, of the variables of its jobs and of whatever its traces looked at.
     pub(crate) fn of(plan: &Plan) -> Secrets {
         let mut found = Found::default();
+        let stated = plan.masked_values.iter();
+        found
+            .values
+            .extend(stated.filter(|value| !value.is_empty()).cloned());
         found.layer(&plan.workflow.variables);
         for rule in &plan.workflow.rules {
             found.clauses(&rule.clauses);
@@ -82,7 +86,7 @@ impl Found {
         for rule in &trace.rules {
             self.clauses(&rule.clauses);
         }
-        for unmet in &trace.nearest {
+        if let Some(unmet) = &trace.nearest {
             self.clauses(&unmet.clauses);
         }
         for atom in trace.policies.iter().flat_map(|policy| &policy.atoms) {

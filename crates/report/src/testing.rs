@@ -111,6 +111,7 @@ impl Draft {
             workflow: WorkflowDecision::default(),
             decisions: self.decisions,
             facts: Facts::default(),
+            masked_values: Arc::default(),
         }
     }
 

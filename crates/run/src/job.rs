@@ -1,13 +1,14 @@
 //! One try of one job, in a thread of its own: its work tree, its run, its end.
 
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tidegate_exec::{
-    Environment, Features, JobRun, JobVariables, RunnerFacts, ShellExecutor, TraceOptions,
+    Environment, Features, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor, TraceOptions,
 };
 use tidegate_expr::Pattern;
 use tidegate_pipeline::{Attempt, JobIdx, JobSpec, VariableSpec};
@@ -49,12 +50,20 @@ pub(crate) struct Task {
     pub(crate) slot: u32,
 }
 
-/// Performs the job and reports its end.
+/// Performs the job and reports its end, then removes what is left of it: the next job need not wait for that.
 pub(crate) fn perform(shared: &Shared, task: Task) {
     let (job, attempt) = (task.job, task.attempt);
-    let end = attempt_job(shared, task).unwrap_or_else(|message| JobEnd::Broken { message });
+    let attempted = std::panic::catch_unwind(AssertUnwindSafe(|| attempt_job(shared, task)));
+    let ended = attempted.unwrap_or_else(|_| Err("the thread of the job panicked".to_owned()));
+    let (end, left) = match ended {
+        Ok((end, left)) => (end, left),
+        Err(message) => (JobEnd::Broken { message }, None),
+    };
     // An error says that the run is over.
     let _ = shared.sender.send(Message::Ended { job, attempt, end });
+    if let Some(left) = left {
+        left.discard();
+    }
 }
 
 /// What a job needs to know of its runner.
@@ -68,7 +77,7 @@ pub(crate) fn runner_facts(version: &str, slot: u32) -> RunnerFacts {
     }
 }
 
-fn attempt_job(shared: &Shared, task: Task) -> Result<JobEnd, String> {
+fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), String> {
     let store = &shared.store;
     let private = store.staging().map_err(text)?;
     let trees = Trees::of(
@@ -86,15 +95,24 @@ fn attempt_job(shared: &Shared, task: Task) -> Result<JobEnd, String> {
     };
     let caches = shelf.resolve(&task.spec, &variables).map_err(text)?;
     if let Some(unmet) = unmet(&caches, &variables) {
-        return Ok(JobEnd::CacheMissing {
+        let end = JobEnd::CacheMissing {
             key: unmet.key,
             produce: unmet.produce,
-        });
+        };
+        return Ok((end, None));
     }
     let workspace = workspace(shared, &trees, &caches, &task.artifacts)?;
-    let ended = run(shared, task, &trees, runner, caches, Arc::clone(&workspace));
-    discard(workspace, private);
-    ended
+    let ran = run(shared, task, &trees, runner, caches, Arc::clone(&workspace));
+    let (end, remains) = match ran {
+        Ok((end, remains)) => (end, Some(remains)),
+        Err(message) => (JobEnd::Broken { message }, None),
+    };
+    let left = Left {
+        remains,
+        workspace,
+        private,
+    };
+    Ok((end, Some(left)))
 }
 
 /// The job's variables as its scripts will see them, for what must be known before they start.
@@ -142,7 +160,7 @@ fn run(
     runner: RunnerFacts,
     caches: Vec<ResolvedCache>,
     workspace: Arc<Workspace>,
-) -> Result<JobEnd, String> {
+) -> Result<(JobEnd, Remains), String> {
     let (job, attempt) = (task.job, task.attempt);
     task.spec.variables.extend(
         facts(&caches)
@@ -191,17 +209,15 @@ fn run(
         coverage,
         grace: shared.grace,
     };
-    let running = shared
-        .executor
-        .start(run)
-        .map_err(|error: io::Error| error.to_string())?;
-    let canceller = running.canceller();
-    let _ = shared.sender.send(Message::Cancellable {
-        job,
-        attempt,
-        canceller,
-    });
-    let outcome = running.wait();
+    let cancellable = |canceller| {
+        let _ = shared.sender.send(Message::Cancellable {
+            job,
+            attempt,
+            canceller,
+        });
+    };
+    let ran = shared.executor.run(run, cancellable);
+    let (outcome, remains) = ran.map_err(|error: io::Error| error.to_string())?;
     drop(leases);
     let dotenv = std::mem::take(
         &mut *collected
@@ -209,7 +225,7 @@ fn run(
             .lock()
             .unwrap_or_else(PoisonError::into_inner),
     );
-    Ok(JobEnd::Ran { outcome, dotenv })
+    Ok((JobEnd::Ran { outcome, dotenv }, remains))
 }
 
 /// The pattern of `coverage`; configuration has checked it, but flags keep their closing slash (reference `config.md` §9.4).
@@ -235,7 +251,23 @@ fn sink(
     }
 }
 
-/// Removes what is left of a job's tree; what cannot be removed is swept with the store's trash.
+/// What is left of a job that is over.
+struct Left {
+    remains: Option<Remains>,
+    workspace: Arc<Workspace>,
+    private: Staging,
+}
+
+impl Left {
+    /// Removes it all; what cannot be removed is swept with the store's trash.
+    fn discard(self) {
+        // The supervisor first: its mount holds the tree.
+        drop(self.remains);
+        discard(self.workspace, self.private);
+    }
+}
+
+/// Removes a tree nobody is in any more.
 pub(crate) fn discard(workspace: Arc<Workspace>, private: Staging) {
     let overlay = workspace.spec().backend.is_overlay();
     let scratch = workspace.spec().scratch.clone();

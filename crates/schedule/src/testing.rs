@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use tidegate_expr::Variables;
 use tidegate_pipeline::{
-    Action, AllowFailure, Alternatives, Bridge, Build, Downstream, Job, JobIdx, Need, NeedEntry,
-    Pick, Pipeline, Presence, Retry, StageIdx, Strategy, Wait, When,
+    Action, Alternatives, Bridge, Downstream, Job, JobIdx, Need, NeedEntry, Pick, Pipeline,
+    StageIdx, Strategy, Wait,
 };
 
 /// A pipeline of `stages` stages named by their number.
@@ -20,22 +19,8 @@ pub(crate) fn pipeline(stages: u32, jobs: Vec<Job>) -> Pipeline {
 /// A job without `needs`.
 pub(crate) fn stage_job(name: &str, stage: u32) -> Job {
     Job {
-        name: name.into(),
         stage: StageIdx(stage),
-        when: When::OnSuccess,
-        start_in: None,
-        allow_failure: AllowFailure::default(),
-        needs: None,
-        dependencies: None,
-        presence: Presence::Included,
-        retry: Retry::default(),
-        interruptible: None,
-        resource_group: None,
-        environment: None,
-        recheck_caches: Vec::new(),
-        variables: Variables::default(),
-        tags: Vec::new(),
-        action: Action::Build(Arc::new(Build::default())),
+        ..Job::named(name)
     }
 }
 

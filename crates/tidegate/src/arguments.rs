@@ -7,7 +7,7 @@ const WITH_VALUE: [&str; 6] = ["-C", "--directory", "-f", "--file", "--data-dir"
 
 /// Makes `-f` after `logs` mean `--follow`, as everywhere where logs are followed; in front of it, and for all other commands,
 /// it names the configuration file.
-pub fn with_follow(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+pub(crate) fn with_follow(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut words: Vec<OsString> = words.into_iter().collect();
     let Some(command) = command_position(&words) else {
         return words;

@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     max_term_width = 100,
     propagate_version = true
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
     pub global: Global,
     #[command(subcommand)]
@@ -23,7 +23,7 @@ pub struct Cli {
 
 /// Options every command takes.
 #[derive(Args, Debug, Clone)]
-pub struct Global {
+pub(crate) struct Global {
     /// Work in this directory instead of the current one
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
     pub directory: Option<PathBuf>,
@@ -46,11 +46,64 @@ pub struct Global {
     /// Use no colours, as `--color never`
     #[arg(long, global = true, conflicts_with = "color")]
     pub no_color: bool,
+    /// Whose language is read: with GitLab's, our own keywords are errors as they are there
+    #[arg(long, value_name = "DIALECT", global = true, env = "TIDEGATE_DIALECT")]
+    pub dialect: Option<DialectName>,
+    /// Which keywords exist: those of the Community or of the Enterprise Edition
+    #[arg(long, value_name = "EDITION", global = true, env = "TIDEGATE_EDITION")]
+    pub edition: Option<EditionName>,
+    /// Version of GitLab to follow where versions differ, such as 18.11
+    #[arg(
+        long,
+        value_name = "VERSION",
+        global = true,
+        env = "TIDEGATE_GITLAB_VERSION"
+    )]
+    pub gitlab_version: Option<String>,
+    /// Fetch nothing: includes from elsewhere only come from the store
+    #[arg(
+        long,
+        global = true,
+        conflicts_with = "update",
+        env = "TIDEGATE_OFFLINE"
+    )]
+    pub offline: bool,
+    /// Fetch includes from elsewhere anew and pin what they are now
+    #[arg(long, global = true)]
+    pub update: bool,
+}
+
+/// Whose language is read
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DialectName {
+    /// GitLab's and nothing else
+    Gitlab,
+    /// GitLab's with our own keywords
+    Tidegate,
+}
+
+/// Which keywords exist.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EditionName {
+    /// Community Edition
+    Ce,
+    /// Enterprise Edition
+    Ee,
+}
+
+/// The form of a result.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// For programs
+    Json,
 }
 
 /// When to use colours.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Color {
+pub(crate) enum Color {
     /// On a terminal, unless NO_COLOR is set
     Auto,
     /// Always
@@ -61,14 +114,14 @@ pub enum Color {
 
 /// What runs jobs.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Executor {
+pub(crate) enum Executor {
     /// The shell of this machine; images and services are left aside
     Shell,
 }
 
 /// What to do.
 #[derive(Subcommand, Debug)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run the pipeline, or these jobs and what they need
     Run(RunArgs),
     /// List the jobs of the pipeline: stage, when, needs, why
@@ -77,6 +130,10 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Show everything that is wrong with the configuration
     Lint(LintArgs),
+    /// Draw the jobs of the pipeline and what they need
+    Graph(GraphArgs),
+    /// Show the merged configuration
+    Show(ShowArgs),
     /// List the runs of this project, newest first
     Runs(RunsArgs),
     /// Show the log of a job of an earlier run, or follow one that is running
@@ -87,7 +144,7 @@ pub enum Command {
 
 /// Which event the pipeline is planned for.
 #[derive(Args, Debug, Clone, Default)]
-pub struct ScenarioArgs {
+pub(crate) struct ScenarioArgs {
     /// Set a pipeline variable, as "Run pipeline" in GitLab would
     #[arg(short, long = "variable", value_name = "KEY=VALUE")]
     pub variables: Vec<String>,
@@ -100,33 +157,53 @@ pub struct ScenarioArgs {
     /// Take these paths as the changed ones
     #[arg(long, value_name = "PATH")]
     pub changed: Vec<String>,
+    /// State that the changed paths cannot be determined
+    #[arg(long, conflicts_with = "changed")]
+    pub changed_unknown: bool,
     /// What caused the pipeline, as in CI_PIPELINE_SOURCE
     #[arg(long, value_name = "SOURCE")]
     pub event: Option<String>,
     /// The branch the pipeline runs for
-    #[arg(long = "ref", value_name = "BRANCH", conflicts_with = "tag")]
+    #[arg(long = "ref", value_name = "BRANCH", conflicts_with_all = ["tag", "merge_request"])]
     pub git_ref: Option<String>,
     /// The tag the pipeline runs for
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", conflicts_with = "merge_request")]
     pub tag: Option<String>,
+    /// The merge request the pipeline runs for: `target=BRANCH` and further `key=value`, separated by commas
+    #[arg(long, value_name = "KEY=VALUE,…")]
+    pub merge_request: Option<String>,
+    /// The ref is protected
+    #[arg(long)]
+    pub protected: bool,
+    /// Role of the user who runs the pipeline
+    #[arg(long, value_name = "ROLE")]
+    pub role: Option<String>,
+    /// Take this message as the commit's
+    #[arg(long, value_name = "TEXT")]
+    pub commit_message: Option<String>,
+    /// A push option below `ci`, such as `skip`
+    #[arg(long = "push-option", value_name = "OPTION")]
+    pub push_options: Vec<String>,
+    /// State that a cache with this final key is present or missing
+    #[arg(long = "cache", value_name = "KEY=present|missing")]
+    pub caches: Vec<String>,
+    /// Inputs with their types, as a YAML or JSON mapping
+    #[arg(long, value_name = "FILE")]
+    pub inputs_file: Option<PathBuf>,
+    /// Variables of the project's settings, one KEY=VALUE a line
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// A file that states the event; flags win over it
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
     /// Jobs see the last commit, not the work tree
     #[arg(long)]
     pub committed: bool,
 }
 
-/// How results are printed.
-#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
-    /// For people
-    #[default]
-    Human,
-    /// For programs
-    Json,
-}
-
 /// Arguments of `run`.
 #[derive(Args, Debug)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// Jobs to run, with what they need; all where none is named. `*` and `?` stand for any characters
     #[arg(value_name = "JOB")]
     pub jobs: Vec<String>,
@@ -157,6 +234,12 @@ pub struct RunArgs {
     /// `json` prints the events of the run, one object a line
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub format: Format,
+    /// Write how the run ended as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write how the run ended as a page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// How many jobs run at once; the number of cores by default
     #[arg(long = "jobs", value_name = "N", env = "TIDEGATE_JOBS")]
     pub parallel: Option<std::num::NonZeroUsize>,
@@ -175,7 +258,7 @@ pub struct RunArgs {
 
 /// Arguments of `runs`.
 #[derive(Args, Debug)]
-pub struct RunsArgs {
+pub(crate) struct RunsArgs {
     /// Show at most this many
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub limit: usize,
@@ -186,7 +269,7 @@ pub struct RunsArgs {
 
 /// Arguments of `logs`.
 #[derive(Args, Debug)]
-pub struct LogsArgs {
+pub(crate) struct LogsArgs {
     /// Jobs whose logs to show; the name of a parallel job stands for all its instances
     #[arg(value_name = "JOB", required = true)]
     pub jobs: Vec<String>,
@@ -206,7 +289,7 @@ pub struct LogsArgs {
 
 /// Arguments of `shell`.
 #[derive(Args, Debug)]
-pub struct ShellArgs {
+pub(crate) struct ShellArgs {
     /// The job
     #[arg(value_name = "JOB")]
     pub job: String,
@@ -222,30 +305,105 @@ pub struct ShellArgs {
 
 /// Arguments of `list`.
 #[derive(Args, Debug)]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     /// Also show jobs that are not in the pipeline, and why
     #[arg(short, long)]
     pub all: bool,
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
 }
 
 /// Arguments of `explain`.
 #[derive(Args, Debug)]
-pub struct ExplainArgs {
+pub(crate) struct ExplainArgs {
     /// Jobs to explain
     #[arg(value_name = "JOB", required_unless_present = "all")]
     pub jobs: Vec<String>,
     /// Explain every job
     #[arg(long, conflicts_with = "jobs")]
     pub all: bool,
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
 }
 
 /// Arguments of `lint`.
 #[derive(Args, Debug)]
-pub struct LintArgs {
+pub(crate) struct LintArgs {
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: LintFormat,
+    /// Switch a finding of ours off everywhere
+    #[arg(long = "disable", value_name = "CODE")]
+    pub disabled: Vec<String>,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+}
+
+/// The form of what `lint` finds.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LintFormat {
+    /// For people, with the lines involved
+    Human,
+    /// The shape of GitLab's CI Lint API
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+    /// GitLab's code quality report
+    Codeclimate,
+    /// Commands that GitHub shows in pull requests
+    Github,
+}
+
+/// Arguments of `graph`.
+#[derive(Args, Debug)]
+pub(crate) struct GraphArgs {
+    /// The form of the graph
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: GraphFormat,
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+}
+
+/// The form of a graph.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GraphFormat {
+    /// For the terminal
+    Text,
+    /// A picture for browsers
+    Svg,
+    /// Mermaid, for Markdown
+    Mermaid,
+    /// Graphviz
+    Dot,
+}
+
+/// Arguments of `show`.
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
+    /// Only this job or top-level key
+    #[arg(value_name = "JOB")]
+    pub job: Option<String>,
+    /// Say for each key where it was written and what it overrides
+    #[arg(long, conflicts_with = "format")]
+    pub origin: bool,
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "yaml")]
+    pub format: ShowFormat,
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+}
+
+/// The form of a configuration.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ShowFormat {
+    /// As GitLab shows it
+    Yaml,
+    /// For programs
+    Json,
 }

@@ -1,16 +1,18 @@
 //! What each subcommand does.
 
-pub mod explain;
-pub mod lint;
-pub mod list;
-pub mod logs;
+pub(crate) mod explain;
+pub(crate) mod graph;
+pub(crate) mod lint;
+pub(crate) mod list;
+pub(crate) mod logs;
 mod machine;
 mod past;
-pub mod resume;
-pub mod run;
-pub mod runs;
+pub(crate) mod resume;
+pub(crate) mod run;
+pub(crate) mod runs;
 mod selection;
-pub mod shell;
+pub(crate) mod shell;
+pub(crate) mod show;
 mod unsupported;
 
 use std::io::stderr;
@@ -30,7 +32,7 @@ pub(crate) fn require_valid(global: &Global, loaded: &Loaded) -> Result<(), Fail
     if errors.is_empty() {
         return Ok(());
     }
-    show(global, loaded, errors);
+    show_diagnostics(global, loaded, errors);
     Err(Failure::shown())
 }
 
@@ -48,12 +50,12 @@ pub(crate) fn require_planned(
     if errors.is_empty() {
         return Ok(());
     }
-    show(global, loaded, errors);
+    show_diagnostics(global, loaded, errors);
     Err(Failure::shown())
 }
 
 /// Shows diagnostics on standard error.
-pub(crate) fn show<'d>(
+pub(crate) fn show_diagnostics<'d>(
     global: &Global,
     loaded: &Loaded,
     items: impl IntoIterator<Item = &'d Diagnostic>,

@@ -29,7 +29,7 @@ impl From<Exit> for ExitCode {
 
 /// Why a command could not do its work; shown as `error: …` with hints below.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// How the process ends.
     pub exit: Exit,
     /// What failed; empty where everything was shown already.
@@ -40,7 +40,7 @@ pub struct Failure {
 
 impl Failure {
     /// Nothing can be done in this environment, or with these arguments.
-    pub fn unusable(message: impl fmt::Display) -> Failure {
+    pub(crate) fn unusable(message: impl fmt::Display) -> Failure {
         Failure {
             exit: Exit::Unusable,
             message: message.to_string(),
@@ -49,7 +49,7 @@ impl Failure {
     }
 
     /// The configuration or the pipeline failed, and everything about it was shown already.
-    pub fn shown() -> Failure {
+    pub(crate) fn shown() -> Failure {
         Failure {
             exit: Exit::Failed,
             message: String::new(),
@@ -58,7 +58,7 @@ impl Failure {
     }
 
     /// The configuration or the pipeline failed.
-    pub fn failed(message: impl fmt::Display) -> Failure {
+    pub(crate) fn failed(message: impl fmt::Display) -> Failure {
         Failure {
             exit: Exit::Failed,
             message: message.to_string(),
@@ -68,7 +68,7 @@ impl Failure {
 
     /// Adds what would help.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Failure {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hints.push(hint.into());
         self
     }

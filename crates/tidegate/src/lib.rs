@@ -1,16 +1,12 @@
 //! The tidegate binary: arguments, settings, views, exit codes. Everything else is in the crates below.
 
-#![expect(
-    missing_docs,
-    reason = "clap makes help of the doc comments of arguments"
-)]
-
 mod arguments;
 mod cli;
 mod command;
 mod exit;
 mod project;
 mod scenario_args;
+mod statement;
 mod terminal;
 mod view;
 
@@ -45,6 +41,8 @@ pub fn main() -> ExitCode {
         Command::Runs(args) => command::runs::run(&cli.global, args),
         Command::Logs(args) => command::logs::run(&cli.global, args),
         Command::Shell(args) => command::shell::run(&cli.global, args),
+        Command::Graph(args) => command::graph::run(&cli.global, args),
+        Command::Show(args) => command::show::run(&cli.global, args),
     };
     done.unwrap_or_else(|failure| tell(&failure)).into()
 }

@@ -2,18 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use tidegate_config::{Loaded, RootFile, Settings, load};
+use tidegate_config::{Dialect, Edition, Loaded, RootFile, load};
 use tidegate_plan::{Detail, Plan, plan};
 use tidegate_scenario::{CacheState, Fact, Place, Scenario, World, WorldError};
+use tidegate_settings::Settings;
 use tidegate_store::Store;
-use tidegate_world::{CacheProbe, Checkout, CheckoutError, GitWorld, Subject, local_scenario};
+use tidegate_world::{
+    CacheProbe, Checkout, CheckoutError, Credentials, Fetcher, FetcherSetup, GitWorld, Lock,
+    Network, Shelf, Subject, local_scenario,
+};
 
-use crate::cli::{Global, ScenarioArgs};
+use crate::cli::{DialectName, EditionName, Global, ScenarioArgs};
 use crate::exit::Failure;
 use crate::scenario_args;
+use crate::statement::Statement;
 
 /// A project with the situation its pipeline is planned for.
-pub struct Project {
+pub(crate) struct Project {
     /// Where it is and what git says.
     pub checkout: Checkout,
     /// The situation.
@@ -22,13 +27,16 @@ pub struct Project {
     pub subject: Subject,
     /// Directory of the store.
     pub data_dir: PathBuf,
+    /// What the settings files say; flags have won over them already.
+    pub settings: Settings,
     root: RootFile,
-    settings: Settings,
+    reading: tidegate_config::Settings,
+    network: Network,
 }
 
 impl Project {
     /// Finds the project and makes the scenario the arguments describe.
-    pub fn open(global: &Global, args: &ScenarioArgs) -> Result<Project, Failure> {
+    pub(crate) fn open(global: &Global, args: &ScenarioArgs) -> Result<Project, Failure> {
         let start = match &global.directory {
             Some(directory) => directory.clone(),
             None => std::env::current_dir().map_err(|error| {
@@ -36,12 +44,16 @@ impl Project {
             })?,
         };
         let checkout = Checkout::find(&start, &global.file).map_err(|error| not_found(&error))?;
+        let settings = settings(&checkout)?;
         let path = checkout.root.join(&checkout.config_path);
         let bytes = std::fs::read(&path).map_err(|error| {
             Failure::unusable(format!("failed to read {}: {error}", path.display()))
         })?;
-        let mut scenario = local_scenario(&checkout, args.base.as_deref());
-        scenario_args::apply(&mut scenario, &checkout, args)?;
+        let stated = Statement::of(args)?;
+        let mut scenario = local_scenario(&checkout, stated.base.as_deref());
+        scenario_args::apply_ref(&mut scenario, &stated)?;
+        settings.apply(&mut scenario);
+        scenario_args::apply(&mut scenario, &checkout, stated)?;
         let subject = if args.committed {
             Subject::Commit
         } else {
@@ -51,38 +63,99 @@ impl Project {
             name: checkout.config_path.clone(),
             bytes: bytes.into(),
         };
-        let data_dir = data_dir(global.data_dir.as_deref())?;
+        let given = global.data_dir.as_deref().or(settings.data_dir.as_deref());
+        let data_dir = data_dir(given)?;
+        let reading = reading(global, &settings)?;
+        let network = match (global.offline, global.update) {
+            (true, _) => Network::Forbidden,
+            (_, true) => Network::Refresh,
+            _ => Network::WhenNeeded,
+        };
         Ok(Project {
             checkout,
             scenario,
             subject,
             data_dir,
+            settings,
             root,
-            settings: Settings::default(),
+            reading,
+            network,
         })
     }
 
-    /// Loads the configuration.
-    pub fn load(&self) -> Result<Loaded, Failure> {
-        let caches = self.caches();
-        let world = GitWorld::new(&self.checkout, self.subject, &caches);
-        load(&self.root, &self.scenario, &world, &self.settings).map_err(broken)
+    /// Loads the configuration. What was fetched for it is pinned in `tidegate.lock`.
+    pub(crate) fn load(&self) -> Result<Loaded, Failure> {
+        self.load_as(&self.reading)
+    }
+
+    /// As [`Project::load`], recording what merging replaced.
+    pub(crate) fn load_with_origins(&self) -> Result<Loaded, Failure> {
+        let reading = tidegate_config::Settings {
+            record_origins: true,
+            ..self.reading.clone()
+        };
+        self.load_as(&reading)
+    }
+
+    fn load_as(&self, reading: &tidegate_config::Settings) -> Result<Loaded, Failure> {
+        self.in_world(|world| load(&self.root, &self.scenario, world, reading))
     }
 
     /// Plans the pipeline of a configuration that loaded without errors.
-    pub fn plan(&self, loaded: &Loaded, detail: &Detail) -> Result<Option<Plan>, Failure> {
+    pub(crate) fn plan(&self, loaded: &Loaded, detail: &Detail) -> Result<Option<Plan>, Failure> {
         let Some(config) = &loaded.config else {
             return Ok(None);
         };
-        let caches = self.caches();
-        let world = GitWorld::new(&self.checkout, self.subject, &caches);
-        plan(config, &self.scenario, &world, detail)
+        self.in_world(|world| plan(config, &self.scenario, world, detail))
             .map(Some)
-            .map_err(broken)
+    }
+
+    /// Asks the world something, and pins what was fetched for the answer.
+    fn in_world<T>(
+        &self,
+        ask: impl FnOnce(&dyn World) -> Result<T, WorldError>,
+    ) -> Result<T, Failure> {
+        let path = self.checkout.root.join("tidegate.lock");
+        let lock = if path.exists() {
+            Lock::read(&path).map_err(|error| Failure::unusable(format!("failed to {error}")))?
+        } else {
+            Lock::default()
+        };
+        let shelf = StoredShelf {
+            directory: &self.data_dir,
+        };
+        let project = &self.scenario.project;
+        let variable = |name: &str| std::env::var(name).ok();
+        let fetcher = Fetcher::new(FetcherSetup {
+            sources: self.settings.sources(
+                &self.checkout,
+                &project.path,
+                &self.scenario.server.fqdn(),
+            ),
+            network: self.network,
+            lock,
+            shelf: &shelf,
+            mirrors: self.data_dir.join("mirrors"),
+            credentials: Credentials::from_environment(
+                variable,
+                &self.settings.includes.token_hosts,
+            ),
+        });
+        let caches = self.caches();
+        let world = GitWorld::new(&self.checkout, self.subject, &caches)
+            .with_fetcher(Some(&fetcher))
+            .with_own_project(&project.path, &project.default_branch);
+        let answer = ask(&world).map_err(broken)?;
+        if let Some(changed) = fetcher.changed_lock() {
+            changed
+                .write(&path)
+                .map_err(|error| Failure::unusable(format!("failed to {error}")))?;
+        }
+        Ok(answer)
     }
 
     /// The files jobs see, relative to the project root.
-    pub fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
+    pub(crate) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
         let caches = self.caches();
         let world = GitWorld::new(&self.checkout, self.subject, &caches);
         match world.tree(&Place::Here).map_err(broken)? {
@@ -99,7 +172,7 @@ impl Project {
 
     /// Under which name the store keeps what belongs to this project: its path where it has a remote, else its directory, so that
     /// two projects of one name do not share caches.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         match self.checkout.remote {
             Some(_) => format!(
                 "{}/{}",
@@ -114,6 +187,71 @@ impl Project {
             directory: &self.data_dir,
             key: self.key(),
         }
+    }
+}
+
+/// The settings files of the project and of the user.
+fn settings(checkout: &Checkout) -> Result<Settings, Failure> {
+    let user = tidegate_settings::user_file(|name| std::env::var_os(name));
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    tidegate_settings::load(&checkout.root, user.as_deref(), home.as_deref())
+        .map_err(|error| Failure::unusable(format!("failed to {error}")))
+}
+
+/// How the configuration is read: as the flags say, else as the settings say.
+fn reading(global: &Global, settings: &Settings) -> Result<tidegate_config::Settings, Failure> {
+    let mut reading = settings.config();
+    match global.dialect {
+        Some(DialectName::Gitlab) => reading.dialect = Dialect::Gitlab,
+        Some(DialectName::Tidegate) => reading.dialect = Dialect::Tidegate,
+        None => {}
+    }
+    match global.edition {
+        Some(EditionName::Ce) => reading.edition = Edition::Community,
+        Some(EditionName::Ee) => reading.edition = Edition::Enterprise,
+        // Who runs a paid tier would be told of errors that are none; who does not, loses nothing.
+        None if settings.edition.is_none() => reading.edition = Edition::Enterprise,
+        None => {}
+    }
+    if let Some(text) = &global.gitlab_version {
+        let parts = text.split_once('.').and_then(|(major, minor)| {
+            Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
+        });
+        reading.gitlab_version = parts.ok_or_else(|| {
+            Failure::unusable(format!(
+                "--gitlab-version {text}: expected a version such as 18.11"
+            ))
+        })?;
+    }
+    Ok(reading)
+}
+
+/// Keeps fetched files in the store. The store is only opened when something is fetched.
+struct StoredShelf<'a> {
+    directory: &'a Path,
+}
+
+/// Name space of fetched files among the things the store remembers.
+const FETCHED: &str = "fetched include";
+
+impl Shelf for StoredShelf<'_> {
+    fn find(&self, name: &str) -> Result<Option<Vec<u8>>, String> {
+        if !self.directory.exists() {
+            return Ok(None);
+        }
+        let store = Store::open(self.directory).map_err(|error| error.to_string())?;
+        let found = store
+            .recall(FETCHED, name)
+            .map_err(|error| error.to_string())?;
+        Ok(found.map(|found| found.bytes))
+    }
+
+    fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), String> {
+        let store = Store::open(self.directory).map_err(|error| error.to_string())?;
+        store
+            .remember(FETCHED, name, bytes)
+            .map(|_| ())
+            .map_err(|error| error.to_string())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::cli::Color;
 use crate::exit::Failure;
 
 /// Whether colours are wanted on a stream: `--color`, then `NO_COLOR`, `CLICOLOR_FORCE`, then whether it is a terminal.
-pub fn style(color: Color, stream: &impl IsTerminal) -> Style {
+pub(crate) fn style(color: Color, stream: &impl IsTerminal) -> Style {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let coloured = match color {
         Color::Always => true,
@@ -25,12 +25,12 @@ pub fn style(color: Color, stream: &impl IsTerminal) -> Style {
 }
 
 /// Writes a result to standard output. A reader that has gone away is no failure.
-pub fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     write(&mut std::io::stdout().lock(), text)
 }
 
 /// Writes to standard error, where there is nobody to tell of a failure.
-pub fn tell(text: &str) {
+pub(crate) fn tell(text: &str) {
     let _ = write(&mut std::io::stderr().lock(), text);
 }
 

@@ -18,7 +18,7 @@ use live::Live;
 use plain::Plain;
 
 /// An observer that can tell in the end where the run stands.
-pub trait View: Observer {
+pub(crate) trait View: Observer {
     /// Where the run stands.
     fn progress(&self) -> &Progress;
     /// Takes down what must not stay on the screen.
@@ -26,7 +26,7 @@ pub trait View: Observer {
 }
 
 /// The view that fits: events for programs, a live table on a terminal, prefixed lines otherwise.
-pub fn view(
+pub(crate) fn view(
     pipeline: Arc<Pipeline>,
     global: &Global,
     quiet: bool,

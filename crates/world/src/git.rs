@@ -78,6 +78,33 @@ pub(crate) fn fields(answer: &[u8]) -> Vec<String> {
         .collect()
 }
 
+/// Asks a repository that is not the user's present one.
+///
+/// Variables that point git at the present one (it sets them for hooks) would lead it away from `dir`.
+pub(crate) fn foreign(dir: &Path) -> Command {
+    let mut command = command(dir);
+    for name in [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_COMMON_DIR",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_NAMESPACE",
+        "GIT_PREFIX",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs git in a repository that is not the present one and returns its standard output; `None` where it refuses.
+pub(crate) fn try_foreign<A: AsRef<OsStr>>(dir: &Path, args: &[A]) -> Option<Vec<u8>> {
+    let mut git = foreign(dir);
+    git.args(args);
+    finished(git, args).ok()
+}
+
 fn command(dir: &Path) -> Command {
     let mut command = Command::new("git");
     command

@@ -1,8 +1,6 @@
 //! Answers the planner's questions from a checkout.
 
 use std::cell::OnceCell;
-use std::io::ErrorKind;
-use std::path::{Component as PathPart, Path};
 use std::sync::Arc;
 
 use sha1::{Digest, Sha1};
@@ -12,8 +10,12 @@ use tidegate_scenario::{
     ProjectFacts, Remote, Why, World, WorldError,
 };
 
+use crate::address::redacted;
 use crate::checkout::Checkout;
+use crate::directory::Directory;
+use crate::fetcher::{Fetcher, component_in};
 use crate::git::{GitError, fields, git, try_git};
+use crate::plain::{is_inside, plain_file, plain_files};
 
 /// Which tree the jobs see.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -45,7 +47,15 @@ pub struct GitWorld<'a> {
     checkout: &'a Checkout,
     subject: Subject,
     caches: &'a dyn CacheProbe,
+    fetcher: Option<&'a Fetcher<'a>>,
+    own: Option<ProjectName>,
     tree: OnceCell<PathList>,
+}
+
+/// How others call the project of the checkout.
+struct ProjectName {
+    path: String,
+    default_branch: String,
 }
 
 impl<'a> GitWorld<'a> {
@@ -59,8 +69,53 @@ impl<'a> GitWorld<'a> {
             checkout,
             subject,
             caches,
+            fetcher: None,
+            own: None,
             tree: OnceCell::new(),
         }
+    }
+
+    /// The same world, with somebody to ask about everything outside the repository.
+    pub fn with_fetcher(mut self, fetcher: Option<&'a Fetcher<'a>>) -> GitWorld<'a> {
+        self.fetcher = fetcher;
+        self
+    }
+
+    /// The same world, in which the project `path` is the checkout itself: includes and components that name it are found here
+    /// and, at the commit `HEAD` points at, as the jobs see them.
+    pub fn with_own_project(mut self, path: &str, default_branch: &str) -> GitWorld<'a> {
+        self.own = Some(ProjectName {
+            path: path.to_lowercase(),
+            default_branch: default_branch.to_owned(),
+        });
+        self
+    }
+
+    fn own(&self, path: &str) -> Option<&ProjectName> {
+        let own = self.own.as_ref().filter(|_| self.has_git());
+        own.filter(|own| own.path == path)
+    }
+
+    fn fetcher(&self, project: &str) -> Result<&'a Fetcher<'a>, Why> {
+        self.fetcher.ok_or_else(|| not_mapped(project))
+    }
+
+    /// Whether a commit of the own project is what the jobs see.
+    fn is_here(&self, sha: &str) -> bool {
+        let head = self
+            .checkout
+            .head
+            .as_ref()
+            .and_then(|head| head.sha.as_deref());
+        head == Some(sha)
+    }
+
+    fn own_file(&self, sha: &str, path: &str) -> Answer<Option<Arc<[u8]>>> {
+        let content = match self.is_here(sha) {
+            true => self.content(path)?,
+            false => Directory::present(&self.checkout.root).file(sha, path)?,
+        };
+        Ok(Fact::Known(content.map(Into::into)))
     }
 
     fn has_git(&self) -> bool {
@@ -112,19 +167,7 @@ impl<'a> GitWorld<'a> {
             let object = format!("HEAD:./{path}");
             return Ok(try_git(&self.checkout.root, &["cat-file", "blob", &object]));
         }
-        let full = self.checkout.root.join(path);
-        // A symbolic link must not lead out of the project: git would show its text, never what it points at.
-        if escapes(&self.checkout.root, &full) {
-            return Ok(None);
-        }
-        match std::fs::read(&full) {
-            Ok(content) => Ok(Some(content)),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(WorldError::Repository(format!(
-                "{}: {error}",
-                full.display()
-            ))),
-        }
+        plain_file(&self.checkout.root, path)
     }
 
     /// Paths a `cache:key:files` entry names: itself, or with `*` all that match.
@@ -188,14 +231,29 @@ impl World for GitWorld<'_> {
     fn tree(&self, place: &Place) -> Answer<PathList> {
         match place {
             Place::Here => Ok(Fact::Known(self.paths()?)),
-            Place::Project { path, .. } => unknown(not_mapped(path)),
+            Place::Project { path, sha } if self.own(path).is_some() => {
+                Ok(Fact::Known(match self.is_here(sha) {
+                    true => self.paths()?,
+                    false => Directory::present(&self.checkout.root).tree(sha)?,
+                }))
+            }
+            Place::Project { path, sha } => match self.fetcher(path) {
+                Ok(fetcher) => fetcher.tree(path, sha),
+                Err(why) => unknown(why),
+            },
         }
     }
 
     fn file(&self, place: &Place, path: &str) -> Answer<Option<Arc<[u8]>>> {
         match place {
             Place::Here => Ok(Fact::Known(self.content(path)?.map(Into::into))),
-            Place::Project { path, .. } => unknown(not_mapped(path)),
+            Place::Project { path: project, sha } if self.own(project).is_some() => {
+                self.own_file(sha, path)
+            }
+            Place::Project { path: project, sha } => match self.fetcher(project) {
+                Ok(fetcher) => fetcher.file(project, sha, path),
+                Err(why) => unknown(why),
+            },
         }
     }
 
@@ -228,11 +286,19 @@ impl World for GitWorld<'_> {
     }
 
     fn project(&self, path: &str) -> Answer<Option<ProjectFacts>> {
-        unknown(not_mapped(path))
+        if let Some(own) = self.own(path) {
+            return Ok(Fact::Known(Some(ProjectFacts {
+                default_branch: own.default_branch.clone(),
+            })));
+        }
+        match self.fetcher(path) {
+            Ok(fetcher) => fetcher.project(path),
+            Err(why) => unknown(why),
+        }
     }
 
     fn revision(&self, project: Option<&str>, name: &str) -> Answer<Option<String>> {
-        match project {
+        match project.filter(|path| self.own(path).is_none()) {
             None if !self.has_git() => unknown(Why::NotApplicable(
                 "this directory is no git repository".to_owned(),
             )),
@@ -244,24 +310,43 @@ impl World for GitWorld<'_> {
                     found.or_else(|| self.checkout.commit_of(&remote)),
                 ))
             }
-            Some(path) => unknown(not_mapped(path)),
+            Some(path) => match self.fetcher(path) {
+                Ok(fetcher) => fetcher.revision(path, name),
+                Err(why) => unknown(why),
+            },
         }
     }
 
     fn remote(&self, url: &str) -> Answer<Remote> {
-        unknown(Why::NotConfigured(format!(
-            "fetching `{url}` is not configured"
-        )))
+        match self.fetcher {
+            Some(fetcher) => fetcher.remote(url),
+            None => unknown(Why::NotConfigured(format!(
+                "fetching `{}` is not configured",
+                redacted(url)
+            ))),
+        }
     }
 
     fn template(&self, name: &str) -> Answer<Option<Arc<[u8]>>> {
-        unknown(Why::NotConfigured(format!(
-            "no source of templates is configured for `{name}`"
-        )))
+        match self.fetcher {
+            Some(fetcher) => fetcher.template(name),
+            None => unknown(Why::NotConfigured(format!(
+                "no source of templates is configured for `{name}`"
+            ))),
+        }
     }
 
-    fn component(&self, project: &str, _: &str, _: &str) -> Answer<Option<Component>> {
-        unknown(not_mapped(project))
+    fn component(&self, project: &str, name: &str, version: &str) -> Answer<Option<Component>> {
+        if self.own(project).is_some() {
+            let directory = Directory::present(&self.checkout.root);
+            return component_in(&directory, name, version, |sha, path| {
+                self.own_file(sha, path)
+            });
+        }
+        match self.fetcher(project) {
+            Ok(fetcher) => fetcher.component(project, name, version),
+            Err(why) => unknown(why),
+        }
     }
 
     fn artifact(&self, job: &str, _: &str) -> Answer<Option<Arc<[u8]>>> {
@@ -292,28 +377,6 @@ fn broken(error: GitError) -> WorldError {
     WorldError::Repository(error.to_string())
 }
 
-fn is_absent(error: &std::io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory
-    )
-}
-
-/// Whether a path from a configuration stays inside the project by its words alone.
-fn is_inside(path: &str) -> bool {
-    let parts = Path::new(path).components();
-    !path.contains('\0')
-        && parts
-            .into_iter()
-            .all(|part| matches!(part, PathPart::Normal(_)))
-}
-
-/// Whether links lead the path out of `root`.
-fn escapes(root: &Path, full: &Path) -> bool {
-    full.canonicalize()
-        .is_ok_and(|real| !real.starts_with(root))
-}
-
 /// The id git gives to a file of this content.
 fn blob_id(content: &[u8]) -> String {
     let mut hash = Sha1::new();
@@ -321,32 +384,6 @@ fn blob_id(content: &[u8]) -> String {
     hash.update(content);
     let digest = hash.finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// All files below a directory that is no repository; links are listed, not followed.
-fn plain_files(root: &Path) -> Result<PathList, WorldError> {
-    let mut found = Vec::new();
-    let mut open = vec![root.to_owned()];
-    while let Some(dir) = open.pop() {
-        let failed =
-            |error: std::io::Error| WorldError::Repository(format!("{}: {error}", dir.display()));
-        for entry in std::fs::read_dir(&dir).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let kind = entry.file_type().map_err(failed)?;
-            if kind.is_dir() {
-                open.push(entry.path());
-            } else if let Some(path) = relative(root, &entry.path()) {
-                found.push(path);
-            }
-        }
-    }
-    Ok(found.into_iter().collect())
-}
-
-fn relative(root: &Path, path: &Path) -> Option<String> {
-    path.strip_prefix(root)
-        .ok()
-        .map(|path| path.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::address::without_credentials;
 use crate::checkout::Checkout;
 use crate::git::{GitError, git};
 
@@ -152,21 +153,6 @@ fn packed_refs(checkout: &Checkout) -> Result<String, GitError> {
         .iter()
         .map(|(name, id)| format!("{id} {name}\n"))
         .collect())
-}
-
-/// The URL without user and password, which a job must not see.
-fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let (host, path) = rest
-        .split_once('/')
-        .map_or((rest, None), |(host, path)| (host, Some(path)));
-    let host = host.rsplit('@').next().unwrap_or(host);
-    match path {
-        Some(path) => format!("{scheme}://{host}/{path}"),
-        None => format!("{scheme}://{host}"),
-    }
 }
 
 fn write(path: &Path, content: &str) -> Result<(), JobRepositoryError> {

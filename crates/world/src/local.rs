@@ -107,7 +107,7 @@ fn project_path(checkout: &Checkout) -> String {
 /// Host and project path of a remote URL; `None` for paths of the local machine.
 fn remote_parts(url: &str) -> Option<(String, String)> {
     let (host, path) = match url.split_once("://") {
-        Some((scheme, _)) if scheme == "file" => return None,
+        Some(("file", _)) => return None,
         Some((_, rest)) => rest.split_once('/')?,
         // `user@host:path`; a path of the local machine has no such colon.
         None => url

@@ -255,10 +255,10 @@ fn numbers_from_words(text: &str) -> String {
     let mut number: Option<i64> = None;
     for word in text.split(' ') {
         number = match (number, number_word(word), word) {
-            (Some(known), Some(value), _) => Some(known + value),
+            (Some(known), Some(value), _) => Some(known.saturating_add(value)),
             (None, Some(value), _) => Some(value),
-            (Some(known), None, "hundred") => Some(known * 100),
-            (Some(known), None, "thousand") => Some(known * 1000),
+            (Some(known), None, "hundred") => Some(known.saturating_mul(100)),
+            (Some(known), None, "thousand") => Some(known.saturating_mul(1000)),
             (known, None, _) => {
                 out.extend(known.map(|known| known.to_string()));
                 out.push(word.to_owned());
@@ -272,7 +272,7 @@ fn numbers_from_words(text: &str) -> String {
 
 fn number_word(word: &str) -> Option<i64> {
     if let Some((tens, ones)) = word.split_once('-') {
-        return Some(number_word(tens)? + number_word(ones)?);
+        return Some(number_word(tens)?.saturating_add(number_word(ones)?));
     }
     let small = SMALL.iter().position(|name| *name == word);
     let tens = TENS.iter().position(|name| *name == word);
@@ -308,6 +308,14 @@ mod tests {
         assert_eq!(parse("1.5 hours"), Some(Seconds::Fraction(5400.0)));
         assert_eq!(parse(".5h"), Some(Seconds::Fraction(1800.0)));
         assert_eq!(parse("1.0h"), Some(Seconds::Whole(3600)));
+    }
+
+    #[test]
+    fn lengths_beyond_all_numbers_do_not_overflow() {
+        let many = format!("one {} years", "thousand ".repeat(20));
+        assert!(parse(&many).is_some());
+        assert!(parse(&format!("{} years", "9".repeat(40))).is_some());
+        assert!(parse(&"nine-".repeat(50)).is_none());
     }
 
     #[test]

@@ -27,14 +27,18 @@ impl Found {
 
 pub(super) fn judge(case: &Json) -> Result<(), String> {
     let scenario = situation::scenario(case)?;
-    let world = CaseWorld(situation::world(case));
-    let found = found(&scenario, &world)?;
+    let found = found_of(case, &scenario)?;
     let expect = &case["expect"];
     judge_outcome(expect, &found)?;
     let Some((config, plan)) = &found.planned else {
         return Ok(());
     };
     judge_jobs(expect, config, plan)
+}
+
+/// Loads and plans a case.
+pub(super) fn found_of(case: &Json, scenario: &Scenario) -> Result<Found, String> {
+    found(scenario, &CaseWorld(situation::world(case)))
 }
 
 fn found(scenario: &Scenario, world: &CaseWorld) -> Result<Found, String> {

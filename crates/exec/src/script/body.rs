@@ -5,6 +5,11 @@ use super::quote::Quoting;
 const GREEN: &str = "\u{1b}[32;1m";
 const RESET: &str = "\u{1b}[0;m";
 
+/// What [`Body::notice`] prints.
+pub(super) fn green_line(text: &str) -> String {
+    format!("{GREEN}{text}{RESET}\n")
+}
+
 /// A script under construction.
 #[derive(Debug)]
 pub(super) struct Body {
@@ -60,7 +65,9 @@ impl Body {
     }
 
     pub(super) fn make_dir(&mut self, dir: &str) {
-        self.line(&format!("mkdir -p {}", self.quoting.quote(dir)));
+        let dir = self.quoting.quote(dir);
+        // The test is built into the shell; a directory that is there costs no process.
+        self.line(&format!("[ -d {dir} ] || mkdir -p {dir}"));
     }
 
     /// Removes what is in a directory, not the directory: it may be a mount point.
@@ -88,7 +95,8 @@ impl Body {
     pub(super) fn load_env_file(&mut self, path: &str) {
         self.export("GITLAB_ENV", path);
         let path = self.quoting.quote(path);
-        self.line(&format!("touch {path}"));
+        // As `touch`, without a process.
+        self.line(&format!(": >> {path}"));
         self.line(&format!(
             "while read -r line; do export \"$line\"; done < {path}"
         ));

@@ -202,6 +202,11 @@ impl Scripts<'_> {
     }
 }
 
+/// The line `get_sources` prints for a snapshot, as a shell prints it.
+pub(crate) fn snapshot_line(sha: &str) -> String {
+    body::green_line(&snapshot_notice(sha))
+}
+
 fn snapshot_notice(sha: &str) -> String {
     match sha.get(..8) {
         Some(short) => format!("Using the snapshot of the work tree at {short}"),

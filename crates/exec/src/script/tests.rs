@@ -100,7 +100,7 @@ fn the_frame_of_a_bash_stage() {
 
     trap 'exit 1' TERM
 
-    case "$(set -o)" in *pipefail*) set -o pipefail ;; esac
+    set -o pipefail
     set -o errexit
     set +o noclobber
     (trap 'exit 1' TERM; eval $'echo "Running on $(uname -n)..."\nrm -f /b/p.tmp/gitlab_runner_env\n') < /dev/null
@@ -139,7 +139,7 @@ fn debug_trace_and_legacy_eval_change_the_frame() {
     trap 'exit 1' TERM
 
     set -o xtrace
-    case "$(set -o)" in *pipefail*) set -o pipefail ;; esac
+    set -o pipefail
     set -o errexit
     set +o noclobber
     : | eval $'echo "Running on $(uname -n)..."\nrm -f /b/p.tmp/gitlab_runner_env\n'
@@ -166,14 +166,14 @@ fn a_step_exports_changes_directory_and_echoes() {
         scripts.step("script", &commands)
     });
     insta::assert_snapshot!(body(&script), @r#"
-    mkdir -p /b/p.tmp
+    [ -d /b/p.tmp ] || mkdir -p /b/p.tmp
     export B=$'it\'s'
     export A=$'x it\'s'
     export R=$'$B'
     printf '%s' $'line\n' > /b/p.tmp/F
     export F=/b/p.tmp/F
     export GITLAB_ENV=/b/p.tmp/gitlab_runner_env
-    touch /b/p.tmp/gitlab_runner_env
+    : >> /b/p.tmp/gitlab_runner_env
     while read -r line; do export "$line"; done < /b/p.tmp/gitlab_runner_env
     cd /b/p
     echo $'\x1b[32;1m$ echo hi\x1b[0;m'
@@ -196,10 +196,10 @@ fn exit_code_checks_follow_each_item() {
         scripts.step("script", &commands)
     });
     insta::assert_snapshot!(body(&script), @r#"
-    mkdir -p /b/p.tmp
+    [ -d /b/p.tmp ] || mkdir -p /b/p.tmp
     export FF_ENABLE_BASH_EXIT_CODE_CHECK=true
     export GITLAB_ENV=/b/p.tmp/gitlab_runner_env
-    touch /b/p.tmp/gitlab_runner_env
+    : >> /b/p.tmp/gitlab_runner_env
     while read -r line; do export "$line"; done < /b/p.tmp/gitlab_runner_env
     cd /b/p
     echo $'\x1b[32;1m$ a\x1b[0;m'
@@ -221,9 +221,9 @@ fn get_sources_runs_its_hook_before_it_speaks_of_the_snapshot() {
         scripts.get_sources(source, &hook)
     });
     insta::assert_snapshot!(body(&script), @r#"
-    mkdir -p /b/p.tmp
+    [ -d /b/p.tmp ] || mkdir -p /b/p.tmp
     export GITLAB_ENV=/b/p.tmp/gitlab_runner_env
-    touch /b/p.tmp/gitlab_runner_env
+    : >> /b/p.tmp/gitlab_runner_env
     while read -r line; do export "$line"; done < /b/p.tmp/gitlab_runner_env
     export GIT_TERMINAL_PROMPT=0
     export GCM_INTERACTIVE=Never

@@ -26,7 +26,11 @@ pub(super) fn wrap(frame: &Frame<'_>) -> String {
     if frame.debug_trace {
         text.push_str("set -o xtrace\n");
     }
-    text.push_str("case \"$(set -o)\" in *pipefail*) set -o pipefail ;; esac\n");
+    text.push_str(match frame.shell {
+        // Every bash knows it, so no subshell needs to ask.
+        ShellKind::Bash => "set -o pipefail\n",
+        ShellKind::Sh => "case \"$(set -o)\" in *pipefail*) set -o pipefail ;; esac\n",
+    });
     text.push_str("set -o errexit\nset +o noclobber\n");
     let body = frame.quoting.quote(frame.body);
     match frame.legacy_eval {

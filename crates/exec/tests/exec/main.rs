@@ -5,4 +5,5 @@ mod job;
 mod kit;
 mod log;
 mod processes;
+mod profile;
 mod scripts;

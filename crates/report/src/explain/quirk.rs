@@ -95,7 +95,7 @@ fn told(quirk: &Quirk, base: Option<&str>) -> (&'static str, String, &'static st
         ),
         Quirk::OnlyKeepsDefaultRefs => (
             "only_keeps_default_refs",
-            "`only` without `refs` keeps the default `refs: [branches, tags]` beside what is written, and all of it must hold"
+            "`only` without `refs`, and `except` without `only`, keep the default `only: {refs: [branches, tags]}` beside what is written, and all of it must hold"
                 .to_owned(),
             ONLY,
         ),
@@ -139,7 +139,7 @@ fn told(quirk: &Quirk, base: Option<&str>) -> (&'static str, String, &'static st
         ),
         Quirk::EmptyRuleNeedsKeepStage => (
             "empty_rule_needs_keep_stage",
-            "`needs: []` in a rule does not make the job start at once: it still waits for the stages before it".to_owned(),
+            "`needs: []` in a rule has no effect: the job keeps its own `needs`, or waits for the stages before it".to_owned(),
             RULES_NEEDS,
         ),
         Quirk::CacheKeyHoldsPosition { index } => (
@@ -170,5 +170,64 @@ fn told(quirk: &Quirk, base: Option<&str>) -> (&'static str, String, &'static st
             format!("${variable} has no value before the job runs, so `rules` never see it"),
             VARIABLES,
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn every_surprise_has_a_word_of_its_own_a_sentence_and_a_page() {
+        let name: Arc<str> = "NAME".into();
+        let all = [
+            Quirk::EmptyStringInLogic {
+                variable: name.clone(),
+            },
+            Quirk::UndefinedIsNotEmpty {
+                variable: name.clone(),
+            },
+            Quirk::NestedValueNotExpanded {
+                variable: name.clone(),
+                value: "$NAME".into(),
+            },
+            Quirk::ReversedMatch {
+                right: name.clone(),
+            },
+            Quirk::NotBindsTighter,
+            Quirk::ChangesUnknown,
+            Quirk::GlobMatchesLess { glob: name.clone() },
+            Quirk::ComparisonLimit,
+            Quirk::ImplicitOnly,
+            Quirk::OnlyKeepsDefaultRefs,
+            Quirk::ManualInRuleBlocks,
+            Quirk::ManualLeavesAllowFailure,
+            Quirk::AllNeedsAbsent,
+            Quirk::NeedsOptionalManual { job: name.clone() },
+            Quirk::OnFailureNeverRuns,
+            Quirk::RuleNeedAbsent { job: name.clone() },
+            Quirk::EmptyRuleNeedsKeepStage,
+            Quirk::CacheKeyHoldsPosition { index: 0 },
+            Quirk::RuleVariableInOwnIf {
+                variable: name.clone(),
+            },
+            Quirk::ScheduleIsBranch,
+            Quirk::ExistsNamesDirectory {
+                pattern: name.clone(),
+            },
+            Quirk::RuntimeOnlyVariable { variable: name },
+        ];
+        let mut codes = BTreeSet::new();
+        for quirk in &all {
+            let (code, text, doc) = told(quirk, None);
+            assert!(codes.insert(code), "{code}");
+            assert!(doc.starts_with("https://docs.gitlab.com/ci/"), "{doc}");
+            assert!(!text.ends_with('.') && !text.contains("  "), "{text}");
+            let is_named = format!("{quirk:?}").contains("NAME");
+            assert_eq!(is_named, text.contains("NAME"), "{text}");
+        }
     }
 }

@@ -393,7 +393,7 @@ fn policies_show_each_pattern() {
                 ✗ main
 
       what would have to differ
-        only would have to hold: refs
+        only would have to hold: refs main
     ");
 }
 
@@ -439,8 +439,7 @@ fn a_filtered_pipeline_shows_the_workflow() {
     plan.workflow.rules = vec![rule(Span::NONE, vec![clause], RuleEnd::NotMatched)];
     assert_snapshot!(explain(&plan, &["unit"], &sources, Style::Plain), @"
     no pipeline: Pipeline filtered out by workflow rules.
-    hint: `workflow:rules` decide whether there is a pipeline; another event, ref or variable may pass
-    them
+    hint: `workflow:rules` let no pipeline of this event pass; `tidegate explain` shows each of them
 
       workflow rules
         ✗ 1

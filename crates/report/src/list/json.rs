@@ -15,7 +15,7 @@ pub const LIST_VERSION: u32 = 1;
 /// Renders every job, in or out, by stage.
 pub fn list_json(plan: &Plan) -> String {
     let secrets = Secrets::of(plan);
-    let none = not_created(plan);
+    let none = not_created(plan, &secrets);
     let counts = Counts::of(plan);
     let document = Document {
         version: LIST_VERSION,

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::io::stdout;
 
 use tidegate_plan::Detail;
-use tidegate_report::explain;
+use tidegate_report::{explain, explain_json};
 
 use super::{require_planned, require_valid};
-use crate::cli::{ExplainArgs, Global};
+use crate::cli::{ExplainArgs, Format, Global};
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
 use crate::terminal::{print, style};
 
 /// Prints the decision about each job asked for.
-pub fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
     let project = Project::open(global, &args.scenario)?;
     let loaded = project.load()?;
     require_valid(global, &loaded)?;
@@ -36,12 +36,15 @@ pub fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
     };
     let plan = project.plan(&loaded, &detail)?.ok_or_else(Failure::shown)?;
     let names: Vec<&str> = args.jobs.iter().map(String::as_str).collect();
-    let text = explain(
-        &plan,
-        &names,
-        &loaded.sources,
-        style(global.color, &stdout()),
-    );
+    let text = match args.format {
+        Format::Human => explain(
+            &plan,
+            &names,
+            &loaded.sources,
+            style(global.color, &stdout()),
+        ),
+        Format::Json => explain_json(&plan, &names, &loaded.sources),
+    };
     print(&text)?;
     require_planned(global, &loaded, &plan)?;
     Ok(Exit::Fine)

@@ -18,7 +18,7 @@ use crate::terminal::{print, style};
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Prints the logs, one job after the other; with `--follow` as they grow.
-pub fn run(global: &Global, args: &LogsArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(global: &Global, args: &LogsArgs) -> Result<Exit, Failure> {
     let past = Past::open(global)?;
     let run = past.choose(args.run)?.id;
     let facts = past.facts(run)?;

@@ -1,17 +1,18 @@
 //! What this machine gives a run: the store, a way to make work trees, an executor.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::time::Duration;
 
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
 use tidegate_run::{Base, Begun, Resumption, RunSetup, StoredRun};
+use tidegate_settings::Run;
 use tidegate_store::Store;
 use tidegate_workspace::{Backend, Wanted, probe};
 
 use crate::SUPERVISE;
 use crate::cli::RunArgs;
 use crate::exit::Failure;
+use crate::project::Project;
 
 /// What processes of a canceled job get between TERM and KILL. GitLab gives ten minutes; a person waits here.
 const GRACE: Duration = Duration::from_secs(5);
@@ -22,12 +23,16 @@ pub(super) struct Machine {
     pub(super) store: Store,
     /// How work trees are made.
     pub(super) backend: Backend,
+    settings: Run,
 }
 
 impl Machine {
     /// Opens the store, making it where it is missing, and finds the way to make work trees.
-    pub(super) fn open(data_dir: &Path, workspace: Option<&str>) -> Result<Machine, Failure> {
-        let wanted: Wanted = match workspace {
+    pub(super) fn open(project: &Project, workspace: Option<&str>) -> Result<Machine, Failure> {
+        let data_dir = &project.data_dir;
+        let settings = project.settings.run.clone();
+        let of_settings = settings.workspace.map(|workspace| workspace.name());
+        let wanted: Wanted = match workspace.or(of_settings) {
             Some(text) => text
                 .parse()
                 .map_err(|error| failed("use --workspace", &error))?,
@@ -39,7 +44,19 @@ impl Machine {
         let backend = probe::probe(data_dir)
             .choose(wanted)
             .map_err(|error| failed("make work trees", &error))?;
-        Ok(Machine { store, backend })
+        Ok(Machine {
+            store,
+            backend,
+            settings,
+        })
+    }
+
+    /// The environment jobs start from.
+    pub(super) fn environment(&self) -> Environment {
+        match self.settings.environment {
+            Some(tidegate_settings::Environment::Clean) => Environment::clean(std::env::vars_os()),
+            _ => Environment::inherited(std::env::vars_os()),
+        }
     }
 
     /// Everything a run needs; `past` is what happened so far of one that goes on.
@@ -54,29 +71,27 @@ impl Machine {
         Ok(RunSetup {
             begun,
             past,
+            environment: self.environment(),
             pipeline: facts.pipeline,
             store: self.store,
             executor: ShellExecutor::of_this_binary(SUPERVISE)
                 .map_err(|error| failed("find this program's own file", &error))?,
-            environment: environment(),
             backend: self.backend,
             base,
-            parallel: args.parallel.unwrap_or_else(cores),
+            parallel: args.parallel.or(self.settings.jobs).unwrap_or_else(cores),
             project: facts.project,
             git: facts.git,
             suffix: facts.suffix,
             default_timeout: facts.default_timeout,
             grace: GRACE,
-            log_limit: TraceOptions::DEFAULT_LIMIT,
+            log_limit: self
+                .settings
+                .log_limit
+                .map_or(TraceOptions::DEFAULT_LIMIT, |size| size.0),
             shell: facts.shell,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }
-}
-
-/// The environment jobs start from.
-pub(super) fn environment() -> Environment {
-    Environment::inherited(std::env::vars_os())
 }
 
 fn cores() -> NonZeroUsize {

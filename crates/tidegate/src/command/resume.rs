@@ -20,7 +20,7 @@ use crate::terminal::tell;
 const TIDYING: Duration = Duration::from_secs(2);
 
 /// Goes on with the run the arguments mean.
-pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     let past = Past::open(global)?;
     let record = match args.resume {
         Some(id) => past.stopped(id)?,
@@ -52,7 +52,7 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
         .base(&past.store, record.id)
         .map_err(|error| failure(&error))?;
     let project = Project::open(global, &args.scenario)?;
-    let machine = Machine::open(&project.data_dir, args.workspace.as_deref())?;
+    let machine = Machine::open(&project, args.workspace.as_deref())?;
     let store = machine.store.clone();
     store
         .reopen_run(record.id)

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use tidegate_pipeline::{CacheSuffix, GitSpec, Pipeline, Presence, ShellKind, Status};
-use tidegate_plan::{Detail, Outcome, Plan};
-use tidegate_report::run::{Progress, summary};
+use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
+use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
+use tidegate_report::run::{Progress, html, junit, summary};
 use tidegate_run::{
     Base, Control, Interrupt, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
     repository_directory, run as run_pipeline,
@@ -21,7 +21,7 @@ use tidegate_world::{Subject, job_repository, tracked_paths, write_committed};
 
 use super::machine::{Machine, failed};
 use super::selection::chosen;
-use super::{require_planned, require_valid, resume, selection, show, unsupported};
+use super::{require_planned, require_valid, resume, selection, show_diagnostics, unsupported};
 use crate::cli::{Global, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
@@ -32,7 +32,7 @@ use crate::view::view;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// Plans and runs the pipeline.
-pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     if args.resume.is_some() || !args.retry.is_empty() || !args.play.is_empty() {
         return resume::run(global, args);
     }
@@ -52,7 +52,7 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     if let Some(config) = &loaded.config {
         let problems = unsupported::problems(config, &pipeline, args.executor);
         if !problems.is_empty() {
-            show(global, &loaded, &problems);
+            show_diagnostics(global, &loaded, &problems);
             return Err(Failure::unusable(
                 "the run needs what Tidegate cannot do yet",
             ));
@@ -74,11 +74,22 @@ pub(super) fn perform(global: &Global, args: &RunArgs, setup: RunSetup) -> Resul
     let ended = ended.map_err(|error| Failure::unusable(format!("failed to {error}")))?;
     tell(&summary(view.progress(), style(global.color, &stderr())));
     tell(&manual_hint(view.progress()));
+    write_reports(args, view.progress())?;
     Ok(match ended.status {
         _ if ended.interrupted => Exit::Interrupted,
         Status::Success | Status::Manual | Status::Skipped => Exit::Fine,
         _ => Exit::Failed,
     })
+}
+
+fn write_reports(args: &RunArgs, progress: &Progress) -> Result<(), Failure> {
+    let write = |path: &Option<PathBuf>, render: fn(&Progress) -> String| match path {
+        Some(path) => std::fs::write(path, render(progress))
+            .map_err(|error| failed(&format!("write {}", path.display()), &error)),
+        None => Ok(()),
+    };
+    write(&args.junit, junit)?;
+    write(&args.html, html)
 }
 
 /// How to start the jobs that wait for a person.
@@ -110,7 +121,7 @@ pub(super) fn pipeline_of(plan: &Plan) -> Result<Arc<Pipeline>, Failure> {
 }
 
 fn setup(project: &Project, args: &RunArgs, pipeline: Arc<Pipeline>) -> Result<RunSetup, Failure> {
-    let machine = Machine::open(&project.data_dir, args.workspace.as_deref())?;
+    let machine = Machine::open(project, args.workspace.as_deref())?;
     let key = project.key();
     let begun = begin(&machine.store, &key).map_err(|error| failed("begin the run", &error))?;
     let base = base(project, &machine.store, begun.record.id, Keep::Run)?;
@@ -120,7 +131,6 @@ fn setup(project: &Project, args: &RunArgs, pipeline: Arc<Pipeline>) -> Result<R
 /// What a run of the project is begun with; its jobs get their numbers when it starts.
 pub(super) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
     let scenario = &project.scenario;
-    let separate = scenario.project.separate_protected_caches;
     let path = &scenario.project.path;
     let server = &scenario.server;
     StoredRun {
@@ -132,11 +142,12 @@ pub(super) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
             url: format!("{}://{}/{path}", server.protocol, server.host),
         },
         git: git(project),
-        suffix: CacheSuffix {
-            cleared: scenario.project.cache_counter,
-            protected: separate.then_some(scenario.protected),
-        },
-        default_timeout: DEFAULT_TIMEOUT,
+        suffix: cache_suffix(scenario, ProtectedCaches::default()),
+        default_timeout: project
+            .settings
+            .run
+            .default_timeout
+            .map_or(DEFAULT_TIMEOUT, |period| period.0),
         shell: ShellKind::Bash,
     }
 }

@@ -16,7 +16,7 @@ use crate::exit::{Exit, Failure};
 use crate::terminal::print;
 
 /// Prints the runs, newest first.
-pub fn run(global: &Global, args: &RunsArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(global: &Global, args: &RunsArgs) -> Result<Exit, Failure> {
     let past = Past::open(global)?;
     let runs: Vec<Shown> = past
         .runs(args.limit)?

@@ -9,7 +9,7 @@ use tidegate_plan::Detail;
 use tidegate_run::{JobPlace, ShellSetup};
 use tidegate_store::RunId;
 
-use super::machine::{Machine, environment, failed};
+use super::machine::{Machine, failed};
 use super::past::jobs_named;
 use super::run::{Keep, base, facts, pipeline_of};
 use super::{require_planned, require_valid};
@@ -22,7 +22,7 @@ use crate::terminal::tell;
 const RUNS: usize = 20;
 
 /// Runs a shell, or one command, in the job's place, and removes the place.
-pub fn run(global: &Global, args: &ShellArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(global: &Global, args: &ShellArgs) -> Result<Exit, Failure> {
     let project = Project::open(global, &args.scenario)?;
     let loaded = project.load()?;
     require_valid(global, &loaded)?;
@@ -35,15 +35,15 @@ pub fn run(global: &Global, args: &ShellArgs) -> Result<Exit, Failure> {
         return Err(Failure::unusable(format!("`{}` is several jobs", args.job))
             .hint("`tidegate list` shows the names of all"));
     };
-    let machine = Machine::open(&project.data_dir, args.workspace.as_deref())?;
+    let machine = Machine::open(&project, args.workspace.as_deref())?;
     let runs = machine.store.runs(Some(&project.key()), RUNS);
     let runs = runs.map_err(|error| failed("list the runs", &error))?;
     let runs: Vec<RunId> = runs.into_iter().map(|record| record.id).collect();
     let run = runs.first().copied().unwrap_or(RunId(0));
     let base = base(&project, &machine.store, run, Keep::Process)?;
     let place = JobPlace::prepare(ShellSetup {
+        environment: machine.environment(),
         store: machine.store,
-        environment: environment(),
         backend: machine.backend,
         base,
         facts: facts(&project, pipeline),

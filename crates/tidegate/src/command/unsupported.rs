@@ -1,6 +1,6 @@
 //! Keywords that are valid and cannot be carried out yet: named with their line, never ignored.
 
-use tidegate_config::{Config, Job, JobKind};
+use tidegate_config::{Config, Job, JobKind, NeedSpec};
 use tidegate_pipeline::Pipeline;
 use tidegate_source::{Diagnostic, Span};
 
@@ -10,7 +10,7 @@ use crate::cli::Executor;
 /// What the jobs of a pipeline ask for that a run cannot give.
 ///
 /// An image or a service needs a container engine, which is not used yet; who asks for the shell executor does without.
-pub fn problems(
+pub(super) fn problems(
     config: &Config,
     pipeline: &Pipeline,
     executor: Option<Executor>,
@@ -54,6 +54,14 @@ fn of_job(job: &Job, executor: Option<Executor>) -> Vec<Diagnostic> {
         }
         if let Some(service) = body.services.first() {
             say("services", service.span, hint);
+        }
+    }
+    for need in job.needs.iter().flat_map(|needs| &needs.entries) {
+        let what = "artifacts of other pipelines are not fetched";
+        match need {
+            NeedSpec::Pipeline { pipeline, .. } => say("needs:pipeline", pipeline.span, what),
+            NeedSpec::Project { project, .. } => say("needs:project", project.span, what),
+            NeedSpec::Job { .. } | NeedSpec::Any { .. } => {}
         }
     }
     for (keyword, _) in &body.further {

@@ -43,7 +43,7 @@ fn a_pulling_job_never_saves_and_a_failed_one_only_when_told() {
         "pull: {cache: {key: k, paths: [f], policy: pull}, script: [echo x > f]}\n\
          fails: {cache: {key: k, paths: [f]}, allow_failure: true, script: [echo x > f, exit 1]}\n",
     );
-    repo.run(&["run"]);
+    let _ = repo.run(&["run"]);
     let second = repo.run(&["run"]);
     assert!(
         !second.stdout.contains("Successfully extracted cache"),
@@ -57,8 +57,8 @@ fn what_a_job_deletes_is_gone_from_the_cache_it_saves() {
     let repo = repository(
         "job:\n  cache: {key: k, paths: [d]}\n  script:\n    - ls d 2>/dev/null || true\n    - mkdir -p d\n    - if [ -e d/old ]; then rm d/old; touch d/new; else touch d/old; fi\n",
     );
-    repo.run(&["run"]);
-    repo.run(&["run"]);
+    let _ = repo.run(&["run"]);
+    let _ = repo.run(&["run"]);
     let third = repo.run(&["run"]);
     assert!(third.stdout.contains("job | new\n"), "{}", third.stdout);
     assert!(!third.stdout.contains("job | old\n"), "{}", third.stdout);
@@ -69,7 +69,7 @@ fn a_fallback_key_is_used_when_the_key_is_missing() {
     let repo = repository(
         "job:\n  cache: {key: \"k-$N\", fallback_keys: [k-1], paths: [f]}\n  script:\n    - cat f || true\n    - echo \"from $N\" > f\n",
     );
-    repo.run(&["run", "--variable", "N=1"]);
+    let _ = repo.run(&["run", "--variable", "N=1"]);
     let second = repo.run(&["run", "--variable", "N=2"]);
     assert!(
         second.stdout.contains("job | from 1\n"),

@@ -8,7 +8,10 @@ mod list;
 mod past;
 mod resume;
 mod run;
+mod scenario;
+mod settings;
 mod shell;
+mod views;
 
 use tidegate_testkit::{Ended, Sandbox};
 

@@ -144,6 +144,23 @@ fn events_are_streamed_as_json_lines() {
     );
 }
 
+#[test]
+fn reports_are_written_on_request() {
+    let repo = repository("job: {script: [echo hello]}\nbad: {script: [exit 3]}\n");
+    let ended = repo.run(&["run", "--junit", "report.xml", "--html", "report.html"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.shown());
+    let junit = repo.read("report.xml");
+    assert!(
+        junit.starts_with("<?xml") && junit.contains("name=\"bad\""),
+        "{junit}"
+    );
+    let page = repo.read("report.html");
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains("bad"),
+        "{page}"
+    );
+}
+
 const STAGES: &str = "stages: [a, b]\n\
     unit-1: {stage: a, script: [echo unit one]}\n\
     unit-2: {stage: a, script: [echo unit two]}\n\

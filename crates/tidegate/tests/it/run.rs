@@ -254,6 +254,21 @@ fn what_cannot_be_carried_out_yet_is_named_with_its_line() {
 }
 
 #[test]
+fn artifacts_of_other_pipelines_are_not_silently_missing() {
+    let repo = repository(
+        "job:\n  needs:\n    - {project: group/other, ref: main, job: build, artifacts: true}\n  script: [echo ran]\n",
+    );
+    let ended = repo.run(&["run"]);
+    assert_eq!(ended.code, Some(2), "{}", ended.shown());
+    assert!(ended.stderr.contains("`needs:project`"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains(".gitlab-ci.yml:3:"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
 fn a_job_with_an_image_runs_in_the_shell_when_asked_to() {
     let repo = repository("job:\n  image: alpine\n  script: [echo ran]\n");
     let ended = repo.run(&["run"]);

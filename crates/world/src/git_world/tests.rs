@@ -193,3 +193,102 @@ fn a_repository_without_commits_works() {
     assert_eq!(scenario.branch(), Some("trunk"));
     assert_eq!(scenario.commit.sha, "");
 }
+
+#[test]
+fn the_own_project_is_found_by_its_path_as_the_jobs_see_it() {
+    let repository = Repository::new();
+    repository.write("templates/lint.yml", "one");
+    repository.commit("one");
+    repository.git(&["tag", "1.0.0"]);
+    let old = repository.git(&["rev-parse", "HEAD"]);
+    repository.write("templates/lint.yml", "two");
+    repository.commit("two");
+    repository.write("templates/lint.yml", "dirty");
+    let checkout = repository.checkout();
+    let head = checkout.head.as_ref().and_then(|head| head.sha.clone());
+    let head = head.expect("it has a commit");
+    let world = GitWorld::new(&checkout, Subject::WorkTree, &NoCaches)
+        .with_own_project("Group/App", "main");
+    let content = |version: &str| {
+        let found = known(world.component("group/app", "lint", version)).expect("it exists");
+        String::from_utf8_lossy(&found.content).into_owned()
+    };
+    assert_eq!(content(&head), "dirty");
+    assert_eq!(content("1.0.0"), "one");
+    assert_eq!(content("~latest"), "one");
+    let place = |sha: &str| Place::Project {
+        path: "group/app".to_owned(),
+        sha: sha.to_owned(),
+    };
+    let read = known(world.file(&place(&old), "templates/lint.yml"));
+    assert_eq!(read.as_deref(), Some(&b"one"[..]));
+    assert!(known(world.tree(&place(&old))).contains("templates/lint.yml"));
+    let facts = known(world.project("group/app")).expect("it exists");
+    assert_eq!(facts.default_branch, "main");
+    assert_eq!(known(world.revision(Some("group/app"), "main")), Some(head));
+    assert!(matches!(
+        world.project("group/other"),
+        Ok(Fact::Unknown(Why::NotConfigured(_)))
+    ));
+}
+
+#[test]
+fn everything_outside_is_asked_of_the_fetcher() {
+    let repository = Repository::new();
+    let checkout = repository.checkout();
+    let templates = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(templates.path().join("Bash.gitlab-ci.yml"), "x").expect("writable");
+    std::fs::write(templates.path().join("a.yml"), "y").expect("writable");
+    let project = crate::ProjectSource {
+        pattern: "g/p".to_owned(),
+        location: crate::Location::Directory {
+            path: templates.path().to_owned(),
+            work_tree: false,
+        },
+        default_ref: Some("stable".to_owned()),
+    };
+    let fetcher = Fetcher::new(crate::FetcherSetup {
+        sources: crate::Sources {
+            projects: vec![project],
+            templates: Some(crate::TemplateSource::Directory(
+                templates.path().to_owned(),
+            )),
+            ..crate::Sources::default()
+        },
+        network: crate::Network::Forbidden,
+        lock: crate::Lock::default(),
+        shelf: &crate::NoShelf,
+        mirrors: templates.path().join("mirrors"),
+        credentials: crate::Credentials::default(),
+    });
+    let plain = GitWorld::new(&checkout, Subject::WorkTree, &NoCaches);
+    assert!(matches!(
+        plain.template("Bash"),
+        Ok(Fact::Unknown(Why::NotConfigured(_)))
+    ));
+    let world = plain.with_fetcher(Some(&fetcher));
+    assert_eq!(known(world.template("Bash")).as_deref(), Some(&b"x"[..]));
+    assert_eq!(
+        world.remote("https://h.org/a"),
+        Ok(Fact::Unknown(Why::Offline))
+    );
+    let facts = known(world.project("g/p")).expect("it exists");
+    assert_eq!(facts.default_branch, "stable");
+    let sha = known(world.revision(Some("g/p"), "stable")).expect("every ref");
+    let place = Place::Project {
+        path: "g/p".to_owned(),
+        sha,
+    };
+    assert_eq!(
+        known(world.file(&place, "a.yml")).as_deref(),
+        Some(&b"y"[..])
+    );
+    assert_eq!(
+        listed(&known(world.tree(&place))),
+        ["Bash.gitlab-ci.yml", "a.yml"]
+    );
+    assert!(
+        !templates.path().join("mirrors").exists(),
+        "nothing is made before it is needed"
+    );
+}

@@ -1,0 +1,22 @@
+//! What the rules about YAML share: remarks of one kind.
+
+use tidegate_source::Span;
+use tidegate_yaml::RemarkKind;
+
+use crate::subject::Subject;
+
+/// Places of remarks that `wanted` gives something for, each once.
+pub(super) fn of_kind<T>(
+    subject: &Subject<'_>,
+    wanted: impl Fn(RemarkKind) -> Option<T>,
+) -> Vec<(Span, T)> {
+    let mut all: Vec<(Span, T)> = Vec::new();
+    for remark in subject.remarks() {
+        if let Some(more) = wanted(remark.kind)
+            && !all.iter().any(|(span, _)| *span == remark.span)
+        {
+            all.push((remark.span, more));
+        }
+    }
+    all
+}

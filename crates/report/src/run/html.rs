@@ -1,0 +1,182 @@
+//! A run as a page that stands alone: how it ended, when each job ran, why jobs failed.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use tidegate_pipeline::{CacheOutcome, JobIdx, Status};
+
+use super::junit::is_satisfied;
+use super::progress::{JobProgress, Progress};
+use super::summary::{elapsed, summary, word};
+use super::timestamp::timestamp;
+use crate::Style;
+use crate::graph::{Graph, graph_svg};
+use crate::xml::{attribute, escaped};
+
+/// Renders the page: no scripts, no other files, light and dark by the reader's setting.
+pub fn html(progress: &Progress) -> String {
+    let name = progress.pipeline().name.as_deref().unwrap_or("pipeline");
+    let mut page =
+        String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    page.push_str("<meta name=\"viewport\" content=\"width=device-width\">\n");
+    let _ = writeln!(
+        page,
+        "<title>{}: {}</title>",
+        escaped(name),
+        progress.status.name()
+    );
+    let _ = writeln!(page, "<style>{STYLE}</style>\n</head>\n<body>");
+    let class = class_of(progress.status, false);
+    let _ = writeln!(
+        page,
+        "<h1><span class=\"dot {class}\"></span>{}</h1>",
+        escaped(name)
+    );
+    let _ = writeln!(page, "<p>{}</p>", escaped(closing(progress).trim()));
+    if let Some(began) = progress.began_ms {
+        let _ = writeln!(page, "<p class=\"dim\">began {}</p>", timestamp(began));
+    }
+    jobs(progress, &mut page);
+    failures(progress, &mut page);
+    let graph = graph_svg(&Graph::of_pipeline(progress.pipeline()));
+    let _ = writeln!(page, "<h2>Graph</h2>\n<div class=\"wide\">{graph}</div>");
+    page.push_str("</body>\n</html>\n");
+    page
+}
+
+const STYLE: &str = "
+:root{color-scheme:light dark}
+body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem}
+h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
+table{border-collapse:collapse;width:100%}
+td,th{text-align:left;padding:.25rem .6rem;border-top:1px solid #8884;vertical-align:middle}
+th{font-weight:600}
+.stage th{background:#8881;border-top:none}
+.dim{opacity:.7}
+.time{white-space:nowrap;text-align:right}
+.bar{width:40%}
+.bar div{height:.8rem;border-radius:3px;min-width:2px}
+.dot{display:inline-block;width:.7rem;height:.7rem;border-radius:50%;margin-right:.5rem}
+.passed{background:#2f9e4f}.failed{background:#d43d3d}.allowed{background:#d98f1f}
+.canceled{background:#777}.waiting{background:#9aa3b2}.running{background:#3b6fd1}
+pre{background:#8881;padding:.8rem;border-radius:6px;overflow-x:auto}
+.wide{overflow-x:auto}
+";
+
+/// The last line of the summary.
+fn closing(progress: &Progress) -> String {
+    let all = summary(progress, Style::Plain);
+    all.trim_end().lines().last().unwrap_or_default().to_owned()
+}
+
+fn class_of(status: Status, allow_failure: bool) -> &'static str {
+    match status {
+        Status::Success => "passed",
+        Status::Failed if allow_failure => "allowed",
+        Status::Failed => "failed",
+        Status::Canceled | Status::Canceling => "canceled",
+        Status::Running => "running",
+        _ => "waiting",
+    }
+}
+
+fn jobs(progress: &Progress, page: &mut String) {
+    page.push_str("<h2>Jobs</h2>\n<table>\n");
+    let mut stage = None;
+    for (at, job) in progress.in_stage_order() {
+        let planned = progress.pipeline().job(at);
+        if stage.replace(planned.stage) != Some(planned.stage) {
+            let name = escaped(progress.pipeline().stage(planned.stage));
+            let _ = writeln!(
+                page,
+                "<tr class=\"stage\"><th colspan=\"4\">{name}</th></tr>"
+            );
+        }
+        row(progress, at, job, page);
+    }
+    page.push_str("</table>\n");
+}
+
+fn row(progress: &Progress, at: JobIdx, job: &JobProgress, page: &mut String) {
+    let class = class_of(job.status, job.allow_failure);
+    let name = escaped(&progress.pipeline().job(at).name);
+    let took = job.duration.map_or_else(String::new, elapsed);
+    let mut said = match (job.status, is_satisfied(progress, at)) {
+        (Status::Success, true) => "already done".to_owned(),
+        _ => word(job).to_owned(),
+    };
+    if job.attempt.0 > 1 {
+        let _ = write!(said, ", try {}", job.attempt);
+    }
+    if let Some(coverage) = &job.coverage {
+        let _ = write!(said, ", coverage {coverage} %");
+    }
+    let hits = job
+        .caches
+        .iter()
+        .filter(|(_, outcome)| matches!(outcome, CacheOutcome::Hit | CacheOutcome::FallbackHit));
+    match hits.count() {
+        0 => {}
+        1 => said.push_str(", cache hit"),
+        hits => {
+            let _ = write!(said, ", {hits} cache hits");
+        }
+    }
+    let _ = writeln!(
+        page,
+        "<tr><td><span class=\"dot {class}\"></span>{name}</td><td>{}</td><td class=\"time\">{took}</td>\
+         <td class=\"bar\">{}</td></tr>",
+        escaped(&said),
+        bar(progress, job, class)
+    );
+}
+
+/// When the job ran, as a part of the whole run.
+fn bar(progress: &Progress, job: &JobProgress, class: &str) -> String {
+    let (Some(began), Some(started)) = (progress.began_ms, job.started_ms) else {
+        return String::new();
+    };
+    let whole = progress.last_ms.saturating_sub(began).max(1) as f64;
+    let ran = job
+        .duration
+        .unwrap_or_else(|| Duration::from_millis(progress.last_ms.saturating_sub(started)));
+    let before = (started.saturating_sub(began) as f64 / whole * 100.0).min(100.0);
+    let length = (ran.as_millis() as f64 / whole * 100.0).min(100.0 - before);
+    format!(
+        "<div class=\"{class}\" style=\"margin-left:{before:.2}%;width:{length:.2}%\" title=\"{}\"></div>",
+        attribute(&timestamp(started))
+    )
+}
+
+fn failures(progress: &Progress, page: &mut String) {
+    let failed: Vec<(JobIdx, &JobProgress)> = progress
+        .in_stage_order()
+        .filter(|(_, job)| job.status == Status::Failed)
+        .collect();
+    if failed.is_empty() {
+        return;
+    }
+    page.push_str("<h2>Failures</h2>\n");
+    for (at, job) in failed {
+        let name = escaped(&progress.pipeline().job(at).name);
+        let why = match job.failure() {
+            Some((_, Some(code))) => format!("exit code {code}"),
+            Some((reason, None)) => reason.name().to_owned(),
+            None => String::new(),
+        };
+        let open = if job.allow_failure { "" } else { " open" };
+        let _ = writeln!(
+            page,
+            "<details{open}><summary><b>{name}</b> {why}</summary>"
+        );
+        if let Some(command) = &job.command {
+            let _ = writeln!(
+                page,
+                "<p>last command: <code>{}</code></p>",
+                escaped(command)
+            );
+        }
+        let lines: Vec<String> = job.lines.iter().map(|line| escaped(line)).collect();
+        let _ = writeln!(page, "<pre>{}</pre></details>", lines.join("\n"));
+    }
+}
