@@ -96,7 +96,7 @@ impl JobPlace {
         let workspace = Workspace::prepare(WorkspaceSpec {
             dir: trees.project_dir.clone(),
             layers: stack,
-            scratch: trees.scratch.clone(),
+            scratch: trees.scratch,
             backend: setup.backend,
         });
         let workspace = Arc::new(workspace.map_err(text)?);
@@ -134,11 +134,11 @@ impl JobPlace {
     }
 }
 
+/// An artifact, kept while the place is used.
+type Leased = (Artifact, Lease);
+
 /// Artifacts of the jobs it depends on, from the newest run that has any, and those without.
-fn artifacts(
-    setup: &ShellSetup,
-    run: RunId,
-) -> Result<(Vec<(Artifact, Lease)>, Vec<Arc<str>>), String> {
+fn artifacts(setup: &ShellSetup, run: RunId) -> Result<(Vec<Leased>, Vec<Arc<str>>), String> {
     let pipeline = &setup.facts.pipeline;
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for source in pipeline.artifact_sources(setup.job, None) {
@@ -170,7 +170,7 @@ fn artifacts(
     Ok((found, missing))
 }
 
-fn spec(setup: &ShellSetup, run: RunId, found: &[(Artifact, Lease)]) -> Result<JobSpec, String> {
+fn spec(setup: &ShellSetup, run: RunId, found: &[Leased]) -> Result<JobSpec, String> {
     let pipeline = &setup.facts.pipeline;
     let job_id = setup.facts.first_job_id;
     let dotenv = found

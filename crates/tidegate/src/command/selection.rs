@@ -39,7 +39,7 @@ pub(super) fn chosen(
     }
     let named: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     let alone = pipeline
-        .only(|job| named.contains(&*job.name) || named.contains(&*job_group_name(&job.name)));
+        .only(|job| named.contains(&*job.name) || named.contains(job_group_name(&job.name)));
     Ok(Arc::new(alone))
 }
 

@@ -96,7 +96,7 @@ fn a_live_run_is_followed_from_another_process() {
         .stderr(Stdio::null())
         .spawn()
         .expect("the binary starts");
-    wait_until("the job", || is_running("sleep\01.87651"));
+    wait_until("the job", || is_running("sleep\x001.87651"));
     let mut follow = repo
         .command(&["logs", "-f", "job"])
         .stdout(Stdio::piped())
