@@ -96,7 +96,7 @@ fn a_live_run_is_followed_from_another_process() {
         .stderr(Stdio::null())
         .spawn()
         .expect("the binary starts");
-    wait_until("the job", || is_running("sleep\01.87651"));
+    wait_until("the job", || is_running("sleep\x001.87651"));
     let mut follow = repo
         .command(&["logs", "-f", "job"])
         .stdout(Stdio::piped())
@@ -141,6 +141,23 @@ fn events_are_streamed_as_json_lines() {
     assert!(
         last.contains("{\"type\":\"run_ended\",\"status\":\"success\"}"),
         "{last}"
+    );
+}
+
+#[test]
+fn reports_are_written_on_request() {
+    let repo = repository("job: {script: [echo hello]}\nbad: {script: [exit 3]}\n");
+    let ended = repo.run(&["run", "--junit", "report.xml", "--html", "report.html"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.shown());
+    let junit = repo.read("report.xml");
+    assert!(
+        junit.starts_with("<?xml") && junit.contains("name=\"bad\""),
+        "{junit}"
+    );
+    let page = repo.read("report.html");
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains("bad"),
+        "{page}"
     );
 }
 

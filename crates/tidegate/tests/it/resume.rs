@@ -76,7 +76,7 @@ fn kill_and_resume(delay: Duration, marker: &str) -> usize {
     child.wait().expect("it ends");
     let killed = Instant::now();
     let data = repo.data().to_string_lossy().into_owned();
-    while is_running(&data) || is_running(&format!("sleep\00.0{marker}")) {
+    while is_running(&data) || is_running(&format!("sleep\x000.0{marker}")) {
         assert!(
             killed.elapsed() < Duration::from_secs(2),
             "a process of a job is left two seconds after the kill ({delay:?})"
@@ -153,7 +153,10 @@ fn a_run_killed_at_any_moment_goes_on_and_repeats_no_finished_job() {
                     let jobs = kill_and_resume(*delay, &format!("{}", 10_000 + number));
                     let mut all = finished.lock().expect("no trial panics with it");
                     all.push(jobs);
-                    eprintln!("{} of {count}: killed with {jobs} jobs finished", all.len());
+                    #[expect(clippy::print_stderr, reason = "the long form takes half an hour")]
+                    {
+                        eprintln!("{} of {count}: killed with {jobs} jobs finished", all.len());
+                    }
                 }
             });
         }
@@ -170,7 +173,7 @@ fn a_run_killed_at_any_moment_goes_on_and_repeats_no_finished_job() {
 fn a_running_job_starts_again_as_the_same_try_and_its_log_says_so() {
     let repo = repository("slow: {script: ['echo begun; sleep 1.98764; echo over']}\n");
     let mut child = started(&repo, &["run"]);
-    wait_until("the job", || is_running("sleep\01.98764"));
+    wait_until("the job", || is_running("sleep\x001.98764"));
     child.kill().expect("it is ours");
     child.wait().expect("it ends");
     let ended = repo.run(&["run", "--resume"]);
