@@ -50,19 +50,12 @@ pub(super) fn inspect(global: &Global, args: &CacheInspectArgs) -> Result<Exit, 
             }
             format!("{value}\n")
         }
-        Format::Human => description(&entry) + &files.concat_lines(),
+        Format::Human => {
+            let files: String = files.iter().map(|path| format!("  {path}\n")).collect();
+            description(&entry) + &files
+        }
     })?;
     Ok(Exit::Fine)
-}
-
-trait Lines {
-    fn concat_lines(&self) -> String;
-}
-
-impl Lines for Vec<String> {
-    fn concat_lines(&self) -> String {
-        self.iter().map(|line| format!("  {line}\n")).collect()
-    }
 }
 
 fn table(entries: &[Entry], with_project: bool) -> String {
