@@ -151,7 +151,7 @@ fn setup(project: &Project, args: &RunArgs, pipeline: Arc<Pipeline>) -> Result<R
         project: ProjectFacts {
             key,
             directory: path.rsplit('/').next().unwrap_or(path).to_owned(),
-            url: format!("{}://{}/{path}", server.protocol, server.host),
+            url: format!("{}/{path}", server.url()),
         },
         git: git(project),
         suffix: CacheSuffix {
