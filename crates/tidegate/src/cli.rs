@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// The configuration file where none is named.
+pub(crate) const DEFAULT_FILE: &str = ".gitlab-ci.yml";
+
 /// Explains and runs GitLab CI/CD pipelines anywhere.
 ///
 /// Loads .gitlab-ci.yml exactly as GitLab does, decides which jobs enter a pipeline, says why, and runs it.
@@ -33,7 +36,7 @@ pub(crate) struct Global {
         long,
         value_name = "FILE",
         global = true,
-        default_value = ".gitlab-ci.yml",
+        default_value = DEFAULT_FILE,
         env = "TIDEGATE_FILE"
     )]
     pub file: String,
@@ -192,6 +195,17 @@ pub(crate) struct ScenarioArgs {
     pub committed: bool,
 }
 
+/// Planning that is written down, and planning from what was.
+#[derive(Args, Debug, Clone, Default)]
+pub(crate) struct RecordingArgs {
+    /// Write everything the plan depends on to this file
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    pub record: Option<PathBuf>,
+    /// Plan from what --record wrote, without repository and network
+    #[arg(long, value_name = "FILE", conflicts_with = "ScenarioArgs")]
+    pub replay: Option<PathBuf>,
+}
+
 /// Arguments of `run`.
 #[derive(Args, Debug)]
 pub(crate) struct RunArgs {
@@ -225,6 +239,8 @@ pub(crate) struct ListArgs {
     pub format: Format,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+    #[command(flatten)]
+    pub recording: RecordingArgs,
 }
 
 /// Arguments of `explain`.
@@ -241,6 +257,8 @@ pub(crate) struct ExplainArgs {
     pub format: Format,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+    #[command(flatten)]
+    pub recording: RecordingArgs,
 }
 
 /// Arguments of `lint`.
@@ -279,6 +297,8 @@ pub(crate) struct GraphArgs {
     pub format: GraphFormat,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+    #[command(flatten)]
+    pub recording: RecordingArgs,
 }
 
 /// The form of a graph.

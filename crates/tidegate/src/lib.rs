@@ -3,7 +3,9 @@
 mod cli;
 mod command;
 mod exit;
+mod planner;
 mod project;
+mod recording;
 mod scenario_args;
 mod statement;
 mod terminal;

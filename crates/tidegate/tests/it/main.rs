@@ -5,10 +5,16 @@ mod cache;
 mod files;
 mod interrupt;
 mod list;
+mod predefined;
+mod quickstart;
+mod recording;
 mod run;
 mod scenario;
 mod settings;
+mod variables;
 mod views;
+mod wish2;
+mod wish3;
 
 use tidegate_testkit::{Ended, Sandbox};
 
