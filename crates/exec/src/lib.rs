@@ -44,5 +44,5 @@ pub use job::{JobRun, Outcome, Remains, Running, ShellExecutor};
 pub use storage::{Storage, StorageContext, StorageFailure};
 pub use supervisor::main as supervisor_main;
 pub use supervisor::owner::SupervisorCommand;
-pub use trace::{Stream, Trace, TraceOptions, TraceSink, TraceWriter};
+pub use trace::{Stream, Trace, TraceOptions, TraceSink, TraceWriter, timestamp};
 pub use variables::{JobVariable, JobVariables, RunnerFacts};

@@ -111,7 +111,8 @@ pub fn job_spec(
 
 /// The job's layers with the late ones at their place in GitLab's order of precedence (reference `compose.md` §9.1).
 fn layered(planned: &Variables, persisted: &[Variable], dotenv: &[Variable]) -> Variables {
-    let mut layers: Vec<Arc<[Variable]>> = planned.layers().to_vec();
+    let planned = planned.layers().iter();
+    let mut layers: Vec<Arc<[Variable]>> = planned.map(|layer| filled(layer, persisted)).collect();
     let above = |layer: &Arc<[Variable]>| {
         layer
             .first()
@@ -125,6 +126,23 @@ fn layered(planned: &Variables, persisted: &[Variable], dotenv: &[Variable]) -> 
         all.push(layer);
     }
     all
+}
+
+/// The layer with values that only exist now in the place of nil ones (`CI_PIPELINE_CREATED_AT`, reference `compose.md` §9.6).
+fn filled(layer: &Arc<[Variable]>, persisted: &[Variable]) -> Arc<[Variable]> {
+    let late = |variable: &Variable| {
+        let nil = variable.value.is_none();
+        let late = persisted.iter().find(|late| late.key == variable.key);
+        late.filter(|_| nil).and_then(|late| late.value.clone())
+    };
+    if layer.iter().all(|variable| late(variable).is_none()) {
+        return layer.clone();
+    }
+    let with_value = |variable: &Variable| Variable {
+        value: late(variable).or_else(|| variable.value.clone()),
+        ..variable.clone()
+    };
+    layer.iter().map(with_value).collect()
 }
 
 fn variable_spec(variable: &Variable) -> VariableSpec {

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tidegate_exec::{CancelReason, Canceller, Features, JobVariables};
+use tidegate_exec::{CancelReason, Canceller, Features, JobVariables, timestamp};
 use tidegate_expr::{Variable, VariableSource, slug};
 use tidegate_pipeline::{
     Attempt, DependencySpec, Event, EventKind, FailureReason, Job, JobIdx, JobKey, JobSpec,
@@ -661,7 +661,7 @@ impl Engine<'_> {
                 attempt,
             },
             job_id,
-            persisted: self.persisted(job, job_id),
+            persisted: self.persisted(at, job, job_id),
             dotenv: dotenv.cloned().collect(),
             dependencies: sources
                 .iter()
@@ -695,24 +695,42 @@ impl Engine<'_> {
     }
 
     /// What only exists now (reference `compose.md` §9.1, point 1).
-    fn persisted(&self, job: &Job, job_id: u64) -> Vec<Variable> {
+    fn persisted(&self, at: JobIdx, job: &Job, job_id: u64) -> Vec<Variable> {
         let project = &self.shared.project.url;
         let run = self.record.id;
         let mut facts = vec![
             ("CI_PIPELINE_ID", run.to_string()),
             ("CI_PIPELINE_IID", self.record.iid.to_string()),
             ("CI_PIPELINE_URL", format!("{project}/-/pipelines/{run}")),
+            ("CI_PIPELINE_CREATED_AT", timestamp(self.record.created)),
             ("CI_JOB_ID", job_id.to_string()),
             ("CI_JOB_URL", format!("{project}/-/jobs/{job_id}")),
+            ("CI_JOB_STARTED_AT", timestamp(SystemTime::now())),
+            ("CI_REPOSITORY_URL", format!("{project}.git")),
             ("CI_RUNNER_ID", "1".to_owned()),
             ("CI_RUNNER_DESCRIPTION", "tidegate".to_owned()),
+            ("CI_RUNNER_TAGS", json_list(&job.tags)),
         ];
+        if let Some(name) = &self.pipeline.name {
+            facts.push(("CI_PIPELINE_NAME", name.to_string()));
+        }
         if let Some(environment) = &job.environment {
             facts.push(("CI_ENVIRONMENT_SLUG", slug(&environment.expanded_name)));
         }
+        let alternatives = self.schedule.alternatives(at).unwrap_or_default();
+        let named = alternatives.iter().enumerate().map(|(entry, taken)| {
+            let names: Vec<&str> = taken
+                .iter()
+                .map(|at| &*self.pipeline.job(*at).name)
+                .collect();
+            (format!("TIDEGATE_NEEDS_ANY_{entry}"), names.join(","))
+        });
+        let facts = facts
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value));
         let persisted =
-            |(key, value): (&str, String)| Variable::new(key, value, VariableSource::Persisted);
-        facts.into_iter().map(persisted).collect()
+            |(key, value): (String, String)| Variable::new(key, value, VariableSource::Persisted);
+        facts.chain(named).map(persisted).collect()
     }
 
     fn variables(&self, spec: &JobSpec, slot: u32) -> JobVariables {
@@ -765,6 +783,15 @@ impl Running {
             canceller.cancel(reason);
         }
     }
+}
+
+/// Texts as a JSON list, as GitLab writes `CI_RUNNER_TAGS`. The runner of this machine has the tags any job asks for.
+fn json_list(texts: &[Arc<str>]) -> String {
+    let quoted = texts.iter().map(|text| {
+        let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+        format!("\"{escaped}\"")
+    });
+    format!("[{}]", quoted.collect::<Vec<_>>().join(","))
 }
 
 fn now_ms() -> u64 {

@@ -13,6 +13,7 @@ mod predefined;
 mod recorder;
 #[allow(clippy::module_inception)]
 mod scenario;
+mod wire;
 mod world;
 
 pub use fact::{Fact, Why};
@@ -24,6 +25,7 @@ pub use scenario::{
     Commit, MergeRequest, MergeRequestKind, Overrides, PipelineSource, Project, Ref, Role,
     Scenario, Server, SettingVariable, Upstream, User,
 };
+pub use wire::{ContentRecord, FactsRecord, ScenarioRecord, UnreadableRecord};
 pub use world::{
     Answer, CacheQuery, CacheState, ChangedPaths, Comparison, Component, PathList, Place,
     ProjectFacts, Remote, World, WorldError,

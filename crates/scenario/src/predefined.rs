@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tidegate_expr::{Variable, VariableSource, Variables, slug};
 
 use crate::scenario::{
-    Commit, MergeRequest, MergeRequestKind, PipelineSource, Project, Ref, Scenario, Server,
+    Commit, MergeRequest, MergeRequestKind, PipelineSource, Project, Ref, Scenario, Server, User,
 };
 
 /// When in a pipeline's creation variables are looked at (reference `compose.md` §9.1).
@@ -326,6 +326,7 @@ fn commit_facts(facts: &mut Facts<'_>, scenario: &Scenario) {
     facts.add("CI_COMMIT_REF_PROTECTED", scenario.protected.to_string());
     facts.add("CI_COMMIT_TIMESTAMP", timestamp.as_str());
     facts.add("CI_COMMIT_AUTHOR", author.as_str());
+    facts.add("CI_COMMIT_USER_LOGIN", author_login(author, &scenario.user));
     facts.add("CI_COMMIT_MESSAGE", cut(message, MESSAGE_LIMIT));
     facts.add("CI_COMMIT_TITLE", title(message));
     facts.add_nil("CI_COMMIT_DESCRIPTION", description(message));
@@ -333,6 +334,16 @@ fn commit_facts(facts: &mut Facts<'_>, scenario: &Scenario) {
         "CI_COMMIT_MESSAGE_IS_TRUNCATED",
         (message.len() > MESSAGE_LIMIT).to_string(),
     );
+}
+
+/// Login of the commit's author, who is only known where it is the pipeline's user; empty for others, as in GitLab.
+fn author_login<'u>(author: &str, user: &'u User) -> &'u str {
+    let by_user = author.ends_with(&format!("<{}>", user.email));
+    if by_user && !user.email.is_empty() {
+        &user.login
+    } else {
+        ""
+    }
 }
 
 fn ref_facts(facts: &mut Facts<'_>, scenario: &Scenario) {

@@ -41,6 +41,24 @@ pub struct Facts {
     pub caches: BTreeMap<CacheQuery, Fact<CacheState>>,
 }
 
+impl Facts {
+    /// Adds the answers of `other`. Where both know one they agree, having been asked of the same world.
+    pub fn absorb(&mut self, other: Facts) {
+        self.changed_paths.extend(other.changed_paths);
+        self.trees.extend(other.trees);
+        self.files.extend(other.files);
+        self.blob_ids.extend(other.blob_ids);
+        self.last_commits.extend(other.last_commits);
+        self.projects.extend(other.projects);
+        self.revisions.extend(other.revisions);
+        self.remotes.extend(other.remotes);
+        self.templates.extend(other.templates);
+        self.components.extend(other.components);
+        self.artifacts.extend(other.artifacts);
+        self.caches.extend(other.caches);
+    }
+}
+
 fn replay<K: Ord, T: Clone>(answers: &BTreeMap<K, Fact<T>>, key: &K) -> Answer<T> {
     Ok(answers
         .get(key)

@@ -6,6 +6,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::store_args::{ArtifactsArgs, CacheArgs, DoctorArgs};
 
+/// The configuration file where none is named.
+pub(crate) const DEFAULT_FILE: &str = ".gitlab-ci.yml";
+
 /// Explains and runs GitLab CI/CD pipelines anywhere.
 ///
 /// Loads .gitlab-ci.yml exactly as GitLab does, decides which jobs enter a pipeline, says why, and runs it.
@@ -35,7 +38,7 @@ pub(crate) struct Global {
         long,
         value_name = "FILE",
         global = true,
-        default_value = ".gitlab-ci.yml",
+        default_value = DEFAULT_FILE,
         env = "TIDEGATE_FILE"
     )]
     pub file: String,
@@ -209,6 +212,17 @@ pub(crate) struct ScenarioArgs {
     pub committed: bool,
 }
 
+/// Planning that is written down, and planning from what was.
+#[derive(Args, Debug, Clone, Default)]
+pub(crate) struct RecordingArgs {
+    /// Write everything the plan depends on to this file
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    pub record: Option<PathBuf>,
+    /// Plan from what --record wrote, without repository and network
+    #[arg(long, value_name = "FILE", conflicts_with = "ScenarioArgs")]
+    pub replay: Option<PathBuf>,
+}
+
 /// Arguments of `run`.
 #[derive(Args, Debug)]
 pub(crate) struct RunArgs {
@@ -316,6 +330,8 @@ pub(crate) struct ListArgs {
     pub format: Format,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+    #[command(flatten)]
+    pub recording: RecordingArgs,
 }
 
 /// Arguments of `explain`.
@@ -332,6 +348,8 @@ pub(crate) struct ExplainArgs {
     pub format: Format,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+    #[command(flatten)]
+    pub recording: RecordingArgs,
 }
 
 /// Arguments of `lint`.
@@ -370,6 +388,8 @@ pub(crate) struct GraphArgs {
     pub format: GraphFormat,
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+    #[command(flatten)]
+    pub recording: RecordingArgs,
 }
 
 /// The form of a graph.

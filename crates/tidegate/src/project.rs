@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tidegate_config::{Dialect, Edition, Loaded, RootFile, load};
 use tidegate_plan::{Detail, Plan, plan};
-use tidegate_scenario::{CacheState, Fact, Place, Scenario, World, WorldError};
+use tidegate_scenario::{CacheState, Fact, Facts, Place, Recorder, Scenario, World, WorldError};
 use tidegate_settings::Settings;
 use tidegate_store::Store;
 use tidegate_world::{
@@ -14,6 +14,7 @@ use tidegate_world::{
 
 use crate::cli::{DialectName, EditionName, Global, ScenarioArgs};
 use crate::exit::Failure;
+use crate::recording::Recording;
 use crate::scenario_args;
 use crate::statement::Statement;
 
@@ -95,6 +96,27 @@ impl Project {
             ..self.reading.clone()
         };
         self.load_as(&reading)
+    }
+
+    /// As [`Project::load`], with everything that was asked for.
+    pub(crate) fn load_recorded(&self) -> Result<(Loaded, Facts), Failure> {
+        self.in_world(|world| {
+            let recorder = Recorder::new(world);
+            let loaded = load(&self.root, &self.scenario, &recorder, &self.reading)?;
+            Ok((loaded, recorder.into_facts()))
+        })
+    }
+
+    /// The recording of a plan that relied on these facts.
+    pub(crate) fn recording(&self, facts: Facts) -> Recording {
+        Recording {
+            root: self.root.clone(),
+            reading: self.reading.clone(),
+            scenario: self.scenario.clone(),
+            facts,
+            masked: Vec::new(),
+            differs: Vec::new(),
+        }
     }
 
     fn load_as(&self, reading: &tidegate_config::Settings) -> Result<Loaded, Failure> {
@@ -201,6 +223,19 @@ fn settings(checkout: &Checkout) -> Result<Settings, Failure> {
 /// How the configuration is read: as the flags say, else as the settings say.
 fn reading(global: &Global, settings: &Settings) -> Result<tidegate_config::Settings, Failure> {
     let mut reading = settings.config();
+    if settings.edition.is_none() {
+        // Who runs a paid tier would be told of errors that are none; who does not, loses nothing.
+        reading.edition = Edition::Enterprise;
+    }
+    override_reading(global, &mut reading)?;
+    Ok(reading)
+}
+
+/// Replaces what the flags say.
+pub(crate) fn override_reading(
+    global: &Global,
+    reading: &mut tidegate_config::Settings,
+) -> Result<(), Failure> {
     match global.dialect {
         Some(DialectName::Gitlab) => reading.dialect = Dialect::Gitlab,
         Some(DialectName::Tidegate) => reading.dialect = Dialect::Tidegate,
@@ -209,8 +244,6 @@ fn reading(global: &Global, settings: &Settings) -> Result<tidegate_config::Sett
     match global.edition {
         Some(EditionName::Ce) => reading.edition = Edition::Community,
         Some(EditionName::Ee) => reading.edition = Edition::Enterprise,
-        // Who runs a paid tier would be told of errors that are none; who does not, loses nothing.
-        None if settings.edition.is_none() => reading.edition = Edition::Enterprise,
         None => {}
     }
     if let Some(text) = &global.gitlab_version {
@@ -223,7 +256,7 @@ fn reading(global: &Global, settings: &Settings) -> Result<tidegate_config::Sett
             ))
         })?;
     }
-    Ok(reading)
+    Ok(())
 }
 
 /// Keeps fetched files in the store. The store is only opened when something is fetched.

@@ -23,6 +23,14 @@ pub(crate) fn apply(
             "failed to find the commit `{base}` of --base"
         )));
     }
+    // What git knows of a ref that was stated, or stood on.
+    match &mut scenario.git_ref {
+        Ref::Tag(tag) => scenario.commit.tag_message = checkout.tag_message(tag),
+        Ref::MergeRequest(request) => {
+            request.diff_base_sha = checkout.merge_base(&request.target_branch);
+        }
+        Ref::Branch(_) => {}
+    }
     if let Some(protected) = stated.protected {
         scenario.protected = protected;
     }

@@ -223,6 +223,26 @@ impl Checkout {
     }
 }
 
+impl Checkout {
+    /// The message of an annotated tag; `None` for lightweight tags and where there is no such tag.
+    pub fn tag_message(&self, tag: &str) -> Option<String> {
+        self.top.as_ref()?;
+        let name = format!("refs/tags/{tag}");
+        let format = "--format=%(objecttype)%00%(contents)";
+        let answer = try_git(&self.root, &["for-each-ref", format, &name])?;
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        let message = text.strip_prefix("tag\0")?;
+        Some(message.trim_end_matches('\n').to_owned())
+    }
+
+    /// The newest commit that the present one and `name` both stem from; a branch only the remote has counts too.
+    pub fn merge_base(&self, name: &str) -> Option<String> {
+        let theirs = [name.to_owned(), format!("refs/remotes/origin/{name}")];
+        let theirs = theirs.iter().find_map(|name| self.commit_of(name))?;
+        try_git(&self.root, &["merge-base", "HEAD", &theirs]).map(line)
+    }
+}
+
 fn line(answer: Vec<u8>) -> String {
     String::from_utf8_lossy(&answer).trim_end().to_owned()
 }

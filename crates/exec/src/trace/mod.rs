@@ -23,6 +23,7 @@ use phrase::Phrases;
 use run::Runs;
 pub(crate) use run::TOKEN_PREFIXES;
 use stamp::Stamps;
+pub use stamp::timestamp;
 use utf8::Utf8;
 pub use writer::TraceWriter;
 

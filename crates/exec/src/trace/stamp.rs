@@ -104,6 +104,12 @@ impl Stamps {
     }
 }
 
+/// A point in time in whole seconds, `2006-01-02T15:04:05Z`, as GitLab writes `CI_JOB_STARTED_AT`.
+pub fn timestamp(time: SystemTime) -> String {
+    let text = text(time);
+    format!("{}Z", text.split('.').next().unwrap_or_default())
+}
+
 /// `2006-01-02T15:04:05.123456Z`.
 fn text(time: SystemTime) -> String {
     let since = time

@@ -9,13 +9,13 @@ use tidegate_report::{explain, explain_json};
 use super::{require_planned, require_valid};
 use crate::cli::{ExplainArgs, Format, Global};
 use crate::exit::{Exit, Failure};
-use crate::project::Project;
+use crate::planner::Planner;
 use crate::terminal::{print, style};
 
 /// Prints the decision about each job asked for.
 pub(crate) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
-    let project = Project::open(global, &args.scenario)?;
-    let loaded = project.load()?;
+    let planner = Planner::open(global, &args.scenario, &args.recording)?;
+    let loaded = planner.load()?;
     require_valid(global, &loaded)?;
     let config = loaded.config.as_ref().ok_or_else(Failure::shown)?;
     for name in &args.jobs {
@@ -34,7 +34,7 @@ pub(crate) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> 
             jobs: args.jobs.iter().cloned().collect::<BTreeSet<_>>(),
         }
     };
-    let plan = project.plan(&loaded, &detail)?.ok_or_else(Failure::shown)?;
+    let plan = planner.plan(&loaded, &detail)?.ok_or_else(Failure::shown)?;
     let names: Vec<&str> = args.jobs.iter().map(String::as_str).collect();
     let text = match args.format {
         Format::Human => explain(

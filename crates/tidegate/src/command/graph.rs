@@ -8,16 +8,16 @@ use tidegate_report::{Graph, graph_dot, graph_mermaid, graph_svg, graph_text};
 use super::{require_planned, require_valid};
 use crate::cli::{Global, GraphArgs, GraphFormat};
 use crate::exit::{Exit, Failure};
-use crate::project::Project;
+use crate::planner::Planner;
 use crate::terminal::{print, style};
 
 /// Prints the graph in the form asked for.
 pub(crate) fn run(global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
-    let project = Project::open(global, &args.scenario)?;
-    let loaded = project.load()?;
+    let planner = Planner::open(global, &args.scenario, &args.recording)?;
+    let loaded = planner.load()?;
     require_valid(global, &loaded)?;
     // Optional needs are told apart by what is only kept in full decisions.
-    let plan = project
+    let plan = planner
         .plan(&loaded, &Detail::All)?
         .ok_or_else(Failure::shown)?;
     require_planned(global, &loaded, &plan)?;

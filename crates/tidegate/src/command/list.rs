@@ -2,22 +2,23 @@
 
 use std::io::stdout;
 
+use tidegate_config::Loaded;
 use tidegate_plan::Detail;
 use tidegate_report::{list, list_json};
 
 use super::{require_planned, require_valid};
 use crate::cli::{Format, Global, ListArgs};
 use crate::exit::{Exit, Failure};
-use crate::project::Project;
+use crate::planner::Planner;
 use crate::terminal::{print, style};
 
 /// Prints the jobs by stage.
 pub(crate) fn run(global: &Global, args: &ListArgs) -> Result<Exit, Failure> {
-    let project = Project::open(global, &args.scenario)?;
-    let loaded = project.load()?;
+    let planner = Planner::open(global, &args.scenario, &args.recording)?;
+    let loaded = planner.load()?;
     require_valid(global, &loaded)?;
-    let plan = project
-        .plan(&loaded, &Detail::Compact)?
+    let plan = planner
+        .plan(&loaded, &detail(&loaded))?
         .ok_or_else(Failure::shown)?;
     require_planned(global, &loaded, &plan)?;
     print(&match args.format {
@@ -25,4 +26,15 @@ pub(crate) fn run(global: &Global, args: &ListArgs) -> Result<Exit, Failure> {
         Format::Json => list_json(&plan),
     })?;
     Ok(Exit::Fine)
+}
+
+/// Up to this many jobs the whole decisions are kept, which name the condition that decided. With more of them nobody reads
+/// every line, and what decided is asked of `explain`.
+const IN_FULL: usize = 2000;
+
+fn detail(loaded: &Loaded) -> Detail {
+    match &loaded.config {
+        Some(config) if config.jobs.len() <= IN_FULL => Detail::All,
+        _ => Detail::Compact,
+    }
 }

@@ -133,7 +133,7 @@ pub(super) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
         project: ProjectFacts {
             key: project.key(),
             directory: path.rsplit('/').next().unwrap_or(path).to_owned(),
-            url: format!("{}://{}/{path}", server.protocol, server.host),
+            url: format!("{}/{path}", server.url()),
         },
         git: git(project),
         suffix: cache_suffix(scenario, ProtectedCaches::default()),

@@ -26,9 +26,9 @@ fn list_shows_jobs_by_stage() {
     ----- stdout
       JOB    WHEN        NEEDS  WHY
     build
-      build  on_success         default only: branches, tags
+      build  on_success         default only: branches
     test
-      test   on_success  build  default only: branches, tags
+      test   on_success  build  default only: branches
 
     2 jobs, 1 left out (--all shows them)
     ----- stderr
@@ -44,10 +44,10 @@ fn list_all_says_why_a_job_is_left_out() {
     ----- stdout
       JOB    WHEN        NEEDS  WHY
     build
-      build  on_success         default only: branches, tags
-      docs   left out           no rule matches
+      build  on_success         default only: branches
+      docs   left out           none of its 2 rules matches
     test
-      test   on_success  build  default only: branches, tags
+      test   on_success  build  default only: branches
 
     2 jobs, 1 left out
     ----- stderr

@@ -6,14 +6,20 @@ mod files;
 mod interrupt;
 mod list;
 mod past;
+mod predefined;
+mod quickstart;
+mod recording;
 mod resume;
 mod run;
 mod scenario;
 mod settings;
 mod shell;
 mod store_commands;
+mod variables;
 mod views;
 mod wish1;
+mod wish2;
+mod wish3;
 
 use tidegate_testkit::{Ended, Sandbox};
 
