@@ -256,6 +256,12 @@ pub(crate) struct RunArgs {
     /// `json` prints the events of the run, one object a line
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub format: Format,
+    /// Write how the run ended as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write how the run ended as a page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// How many jobs run at once; the number of cores by default
     #[arg(long = "jobs", value_name = "N", env = "TIDEGATE_JOBS")]
     pub parallel: Option<std::num::NonZeroUsize>,

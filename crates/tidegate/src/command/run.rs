@@ -10,7 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
 use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
-use tidegate_report::run::{Progress, summary};
+use tidegate_report::run::{Progress, html, junit, summary};
 use tidegate_run::{
     Base, Control, Interrupt, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
     repository_directory, run as run_pipeline,
@@ -79,6 +79,7 @@ pub(super) fn perform(global: &Global, args: &RunArgs, setup: RunSetup) -> Resul
     let ended = ended.map_err(|error| Failure::unusable(format!("failed to {error}")))?;
     tell(&summary(view.progress(), style(global.color, &stderr())));
     tell(&manual_hint(view.progress()));
+    write_reports(args, view.progress())?;
     Ok(match ended.status {
         _ if ended.interrupted => Exit::Interrupted,
         Status::Success | Status::Manual | Status::Skipped => Exit::Fine,
@@ -98,6 +99,16 @@ fn manual_hint(progress: &Progress) -> String {
     }
     let names = waiting.join(", ");
     format!("hint: `tidegate run --play JOB` starts a job that waits for you: {names}\n")
+}
+
+fn write_reports(args: &RunArgs, progress: &Progress) -> Result<(), Failure> {
+    let write = |path: &Option<PathBuf>, render: fn(&Progress) -> String| match path {
+        Some(path) => std::fs::write(path, render(progress))
+            .map_err(|error| failed(&format!("write {}", path.display()), &error)),
+        None => Ok(()),
+    };
+    write(&args.junit, junit)?;
+    write(&args.html, html)
 }
 
 pub(super) fn pipeline_of(plan: &Plan) -> Result<Arc<Pipeline>, Failure> {
