@@ -323,6 +323,26 @@ mod tests {
     }
 
     #[test]
+    fn a_name_without_a_value_gets_the_one_that_only_exists_now() {
+        let nil = |key: &str| Variable {
+            value: None,
+            ..Variable::new(key, "", VariableSource::Pipeline)
+        };
+        let stated = Variable::new("CI_JOB_ID", "stated", VariableSource::Pipeline);
+        let late = [Variable::new("CI_JOB_ID", "7", VariableSource::Persisted)];
+        let values = |layer: Arc<[Variable]>| -> Vec<Option<String>> {
+            let filled = filled(&layer, &late);
+            let values = filled.iter().map(|v| v.value.as_deref().map(str::to_owned));
+            values.collect()
+        };
+        assert_eq!(
+            values([nil("CI_JOB_ID"), nil("OTHER")].into()),
+            [Some("7".to_owned()), None]
+        );
+        assert_eq!(values([stated].into()), [Some("stated".to_owned())]);
+    }
+
+    #[test]
     fn values_are_nested_and_unknown_names_stay() {
         let spec = spec(
             Build::default(),

@@ -541,6 +541,20 @@ mod tests {
     }
 
     #[test]
+    fn the_login_of_the_author_is_only_known_for_the_user() {
+        let mut scenario = Scenario::push("main");
+        scenario.user.login = "ada".into();
+        scenario.user.email = "ada@example.com".into();
+        let login = |author: &str| {
+            let mut scenario = scenario.clone();
+            scenario.commit.author = author.into();
+            value(&scenario, Phase::Job, "CI_COMMIT_USER_LOGIN")
+        };
+        assert_eq!(login("Ada <ada@example.com>").as_deref(), Some("ada"));
+        assert_eq!(login("Bob <bob@example.com>").as_deref(), Some(""));
+    }
+
+    #[test]
     fn a_branch_push_has_a_branch_and_no_tag() {
         let scenario = Scenario::push("fix/A_b");
         assert_eq!(

@@ -14,6 +14,7 @@ use crate::recording::Recording;
 use crate::terminal::tell;
 
 /// Loads and plans, with or without a repository.
+#[expect(clippy::large_enum_variant, reason = "a process has one of them")]
 pub(crate) enum Planner {
     /// The project in a directory.
     Project(Box<Project>),
