@@ -4,12 +4,12 @@ use std::io::stdout;
 
 use serde_json::{Value, json};
 use tidegate_config::{IncludeRecord, Loaded, merged_yaml, normalized};
-use tidegate_lint::findings;
+use tidegate_lint::{Switches, findings};
 use tidegate_report::diagnostics;
 use tidegate_report::lint::{
     LintAnswer, lint_codeclimate, lint_github, lint_json, lint_sarif, lint_summary,
 };
-use tidegate_source::{Diagnostic, IncludeKind};
+use tidegate_source::{Diagnostic, IncludeKind, Severity};
 
 use crate::cli::{Global, LintArgs, LintFormat};
 use crate::exit::{Exit, Failure};
@@ -21,9 +21,13 @@ pub(crate) fn run(global: &Global, args: &LintArgs) -> Result<Exit, Failure> {
     let project = Project::open(global, &args.scenario)?;
     let disabled = disabled(args, &project)?;
     let loaded = project.load()?;
-    let mut all: Vec<Diagnostic> = loaded.diagnostics.iter().cloned().collect();
-    all.extend(findings(&loaded, &disabled));
     let sources = &loaded.sources;
+    let switches = Switches::new(sources, &disabled);
+    let told = |item: &&Diagnostic| {
+        item.severity != Severity::Finding || !switches.silences(sources, item)
+    };
+    let mut all: Vec<Diagnostic> = loaded.diagnostics.iter().filter(told).cloned().collect();
+    all.extend(findings(&loaded, &disabled));
     print(&match args.format {
         LintFormat::Human => {
             let style = style(global.color, &stdout());

@@ -47,7 +47,19 @@ fn our_own_keywords_are_errors_in_gitlabs_dialect() {
     let text = "job: {script: [echo], cache: {key: k, paths: [x]}, rules: [{cache: missing}]}\n";
     let dir = directory();
     dir.write(".gitlab-ci.yml", text);
-    assert_eq!(dir.run(&["lint"]).code, Some(0));
+    let ended = dir.run(&["lint"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.shown());
+    assert!(
+        ended.stdout.contains("extension-keyword"),
+        "{}",
+        ended.stdout
+    );
+    let ended = dir.run(&["lint", "--disable", "extension-keyword"]);
+    assert!(
+        !ended.stdout.contains("extension-keyword"),
+        "{}",
+        ended.stdout
+    );
     let ended = dir.run(&["lint", "--dialect", "gitlab"]);
     assert_eq!(ended.code, Some(1), "{}", ended.shown());
     let message = "jobs:job:rules:rule config contains unknown keys: cache";
