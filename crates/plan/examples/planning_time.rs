@@ -1,4 +1,4 @@
-//! Measures planning on a synthetic configuration: `measure [JOBS] [CHANGED FILES]`.
+//! Measures planning on a synthetic configuration: `planning_time [JOBS] [CHANGED FILES]`.
 
 #![expect(
     clippy::print_stdout,
