@@ -14,6 +14,11 @@ use crate::ruby::{self, Keys};
 /// More ancestors than this are too deep.
 const MOST_ANCESTORS: usize = 10;
 
+/// Entries of maps that all merging together may copy: enough for 100 000 jobs of 80 keys each, and less than a gigabyte.
+///
+/// GitLab has no such limit; it would work on these until its time or memory is used up.
+const MOST_COPIED: usize = 8_000_000;
+
 /// Resolves `extends` of every top-level entry, whatever it is: jobs, `default`, even `variables`.
 ///
 /// Each base is resolved once, however many entries extend it. The first error ends it, as in GitLab.
@@ -26,6 +31,7 @@ pub(crate) fn resolved(root: Map, overridden: Option<&mut Overridden>) -> Result
         root: &root,
         done: FxHashMap::default(),
         ancestors: Vec::new(),
+        copied: 0,
         overridden,
     };
     let mut values = Vec::with_capacity(root.len());
@@ -55,6 +61,8 @@ struct Resolver<'a> {
     done: FxHashMap<Arc<str>, Entry>,
     /// Entries that are being resolved, the outermost first.
     ancestors: Vec<(Arc<str>, Span)>,
+    /// Entries of maps copied so far.
+    copied: usize,
     overridden: Option<&'a mut Overridden>,
 }
 
@@ -116,8 +124,13 @@ impl Resolver<'_> {
             bases.push((base.clone(), entry.node));
         }
         self.ancestors.pop();
+        let laid = self.laid_over(name, node, own, &bases);
+        if self.copied > MOST_COPIED {
+            let message = format!("{name}: `extends` makes the configuration too big");
+            return Err(Diagnostic::error("extends-size", message).at(span));
+        }
         Ok(Entry {
-            node: self.laid_over(name, node, own, &bases),
+            node: laid,
             height: height + 1,
         })
     }
@@ -136,20 +149,23 @@ impl Resolver<'_> {
         });
         let mut result = Map::default();
         for (base, value) in bases {
-            let Some(map) = value.as_map() else {
+            let Some(map) = value.as_map().filter(|_| self.copied <= MOST_COPIED) else {
                 continue;
             };
             if let Some(trace) = &mut trace {
                 record_inherited(trace, base, map);
             }
-            match result.is_empty() {
-                true => result = map.clone(),
+            self.copied += match result.is_empty() {
+                true => {
+                    result = map.with_room(merge::added(map, own));
+                    map.len()
+                }
                 false => merge::merge_into(&mut result, map, &mut trace.as_mut()),
-            }
+            };
         }
         // Bases bring their own `extends`; replacing it is no override worth telling.
         let mut own_trace = trace;
-        merge::merge_into(&mut result, own, &mut own_trace.as_mut());
+        self.copied += merge::merge_into(&mut result, own, &mut own_trace.as_mut());
         Node::new(Value::Map(Arc::new(result)), node.span)
     }
 
@@ -311,6 +327,18 @@ mod tests {
             "{.a: {x: {p: 1, q: 2}, y: 1}, .b: {y: 2}, \
              j: {x: {p: 1, q: 3}, y: 2, extends: [.a, .b]}}",
         );
+    }
+
+    #[test]
+    fn merging_large_maps_into_many_entries_is_refused() {
+        let keys: Vec<_> = (0..10_000).map(|n| format!("k{n}: 1")).collect();
+        let mut text = format!(".base: {{variables: {{{}}}}}\n", keys.join(", "));
+        for job in 0..1000 {
+            text.push_str(&format!(
+                "j{job}: {{extends: .base, variables: {{A: b}}}}\n"
+            ));
+        }
+        check(&text, "j799: `extends` makes the configuration too big");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tidegate_scenario::{Fact, Place, Scenario, World, WorldError};
-use tidegate_source::{Diagnostic, Diagnostics, Origin, SourceMap};
-use tidegate_yaml::{Key, Map, Node, Remark, YamlErrorKind};
+use tidegate_source::{Diagnostic, Diagnostics, Origin, SourceMap, Span};
+use tidegate_yaml::{Key, Map, Node, Remark, YamlErrorKind, map_bytes};
 
 use crate::header::input::Given;
 use crate::include::{Context, IncludeRecord, Includer, Stop};
@@ -177,7 +177,29 @@ fn assembled(includer: &mut Includer<'_>, root: &RootFile) -> Result<Map, Stop> 
     let map = includer.root(&content, &given, &Context::root())?;
     let map = extends::resolved(map, includer.overridden.as_mut())?;
     let map = reference::resolved(map, includer.overridden.as_mut())?;
+    check_size(&map, &includer.sources, content.content.span)?;
     Ok(edge_stages::injected(map))
+}
+
+/// Estimated bytes any configuration may have once everything is put in its place.
+const MERGED_BYTES: u64 = 64 * 1024 * 1024;
+/// And how many more for each byte of its files; 50 000 jobs that extend others need about 20.
+const MERGED_BYTES_PER_BYTE: u64 = 64;
+
+/// Refuses what `extends` and `!reference` blow up beyond all measure.
+///
+/// GitLab has no such limit; it would work on these until its time or memory is used up.
+fn check_size(map: &Map, sources: &SourceMap, place: Span) -> Result<(), Diagnostic> {
+    let text: u64 = sources
+        .files()
+        .map(|(_, file)| file.text.len() as u64)
+        .sum();
+    let most = MERGED_BYTES + MERGED_BYTES_PER_BYTE * text;
+    if map_bytes(map) <= most {
+        return Ok(());
+    }
+    let message = "The configuration is too big once `extends` and `!reference` are resolved";
+    Err(Diagnostic::error("merged-size", message).at(place))
 }
 
 #[cfg(test)]

@@ -19,15 +19,21 @@ pub(crate) struct Trace<'a> {
 /// Lays `upper` over `result`: maps merge recursively, anything else is replaced, even by null.
 ///
 /// Keys keep the order of `result`, new ones follow; a key of both takes the place in files of `upper`.
-/// Source: GitLab 18.11, reference `config.md` §4.2.
-pub(crate) fn merge_into(result: &mut Map, upper: &Map, trace: &mut Option<&mut Trace<'_>>) {
+/// Source: GitLab 18.11, reference `config.md` §4.2. Returns how many entries were copied, those of maps further in included.
+pub(crate) fn merge_into(
+    result: &mut Map,
+    upper: &Map,
+    trace: &mut Option<&mut Trace<'_>>,
+) -> usize {
+    let mut copied = upper.len();
     for (key, value) in upper {
         let merged = match existing(result, key) {
-            Some(lower) => merged_value(key, lower, value, trace),
+            Some(lower) => merged_value(key, lower, value, trace, &mut copied),
             None => value.clone(),
         };
         result.insert(key.clone(), merged);
     }
+    copied
 }
 
 fn existing<'a>(map: &'a Map, key: &Key) -> Option<&'a Node> {
@@ -41,7 +47,13 @@ fn existing<'a>(map: &'a Map, key: &Key) -> Option<&'a Node> {
     }
 }
 
-fn merged_value(key: &Key, lower: &Node, upper: &Node, trace: &mut Option<&mut Trace<'_>>) -> Node {
+fn merged_value(
+    key: &Key,
+    lower: &Node,
+    upper: &Node,
+    trace: &mut Option<&mut Trace<'_>>,
+    copied: &mut usize,
+) -> Node {
     let (Value::Map(below), Value::Map(above)) = (&lower.value, &upper.value) else {
         if let Some(trace) = trace {
             trace.path.push(key_text(key));
@@ -56,12 +68,18 @@ fn merged_value(key: &Key, lower: &Node, upper: &Node, trace: &mut Option<&mut T
     if let Some(trace) = trace {
         trace.path.push(key_text(key));
     }
-    let mut result = Map::clone(below);
-    merge_into(&mut result, above, trace);
+    let mut result = below.with_room(added(below, above));
+    *copied += below.len() + merge_into(&mut result, above, trace);
     if let Some(trace) = trace {
         trace.path.pop();
     }
     Node::new(Value::Map(Arc::new(result)), upper.span)
+}
+
+/// How many keys `lower` would get from `upper`.
+pub(crate) fn added(lower: &Map, upper: &Map) -> usize {
+    let new = |(key, _): &&(Key, Node)| key.as_str().is_none_or(|key| !lower.contains(key));
+    upper.iter().filter(new).count()
 }
 
 /// The key as a step of a path.

@@ -4,6 +4,7 @@ mod check;
 mod context;
 mod place;
 mod root;
+mod shared;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

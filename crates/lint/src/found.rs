@@ -1,6 +1,6 @@
 //! Collects findings; the same lines in several jobs are one finding.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tidegate_source::{Code, Diagnostic, Span};
 
 /// Findings in the order they were made.
@@ -8,6 +8,8 @@ use tidegate_source::{Code, Diagnostic, Span};
 pub(crate) struct Found {
     items: Vec<(Diagnostic, Vec<String>)>,
     of_jobs: FxHashMap<(Code, Span), usize>,
+    /// Which jobs each finding names already, by its place in `items`.
+    named: FxHashSet<(usize, Box<str>)>,
 }
 
 /// More jobs than this are counted, not named.
@@ -22,13 +24,16 @@ impl Found {
     /// Adds a finding about `job`; a place that was found under this code before only gets the job's name added.
     pub(crate) fn add_for(&mut self, job: &str, finding: Diagnostic) {
         let key = finding.primary().map(|span| (finding.code, span));
-        let known = key.and_then(|key| self.of_jobs.get(&key));
-        if let Some((_, jobs)) = known.and_then(|at| self.items.get_mut(*at)) {
-            if !jobs.iter().any(|known| known == job) {
+        let known = key.and_then(|key| self.of_jobs.get(&key)).copied();
+        if let Some(at) = known
+            && let Some((_, jobs)) = self.items.get_mut(at)
+        {
+            if self.named.insert((at, job.into())) {
                 jobs.push(job.to_owned());
             }
             return;
         }
+        self.named.insert((self.items.len(), job.into()));
         if let Some(key) = key {
             self.of_jobs.insert(key, self.items.len());
         }

@@ -35,4 +35,5 @@ pub use error::{YamlError, YamlErrorKind};
 pub use limits::Limits;
 pub use node::{Key, Map, Node, Value};
 pub use remark::{Remark, RemarkKind};
+pub use size::map_bytes;
 pub use tree::{Parsed, parse};

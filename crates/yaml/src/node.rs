@@ -68,6 +68,9 @@ impl Key {
 #[derive(Clone, Default, Debug)]
 pub struct Map {
     entries: Vec<(Key, Node)>,
+    /// The [`mark`]s of all text keys, so that most keys that are absent are known to be without a scan: typing a job asks for
+    /// far more keys than any job has. Marks of removed keys may stay.
+    marks: u64,
     /// Positions of the keys; only kept for maps too large to scan.
     index: Option<Arc<Index>>,
 }
@@ -91,6 +94,18 @@ impl Index {
     }
 }
 
+/// One of 64 bits that stands for a text key.
+#[inline]
+fn mark(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
+        return 1;
+    };
+    let middle = bytes.get(bytes.len() / 2).unwrap_or(last);
+    let sum = u32::from(*first) * 31 + u32::from(*middle) * 7 + u32::from(*last);
+    1 << ((sum + bytes.len() as u32 * 13) % 64)
+}
+
 /// Maps up to this size are scanned, which is faster than hashing for the sizes jobs have.
 const SCANNED: usize = 16;
 
@@ -99,22 +114,41 @@ impl Map {
     pub fn with_capacity(capacity: usize) -> Map {
         Map {
             entries: Vec::with_capacity(capacity),
-            index: None,
+            ..Map::default()
         }
     }
 
+    /// A copy that has room for `more` further entries.
+    pub fn with_room(&self, more: usize) -> Map {
+        let mut entries = Vec::with_capacity(self.entries.len() + more);
+        entries.extend_from_slice(&self.entries);
+        Map {
+            entries,
+            marks: self.marks,
+            index: self.index.clone(),
+        }
+    }
+
+    /// Gives back memory that further entries would have needed.
+    pub(crate) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
     /// The value of the text key `key`.
+    #[inline]
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|(_, node)| node)
     }
 
     /// The key as written and the value of the text key `key`.
+    #[inline]
     pub fn entry(&self, key: &str) -> Option<(&Key, &Node)> {
         self.position(key)
             .map(|at| (&self.entries[at].0, &self.entries[at].1))
     }
 
     /// Whether the text key `key` is present, whatever its value.
+    #[inline]
     pub fn contains(&self, key: &str) -> bool {
         self.position(key).is_some()
     }
@@ -132,6 +166,9 @@ impl Map {
             return (at, Some(std::mem::replace(entry, (key, node))));
         }
         let at = self.entries.len();
+        if let Value::Str(text) = &key.value {
+            self.marks |= mark(text);
+        }
         if let Some(index) = &mut self.index {
             Arc::make_mut(index).insert(&key.value, at);
         }
@@ -182,7 +219,16 @@ impl Map {
             })
     }
 
+    /// Inlined into the asking crate, so that the mark of a constant key is a constant.
+    #[inline]
     fn position(&self, key: &str) -> Option<usize> {
+        match self.marks & mark(key) {
+            0 => None,
+            _ => self.searched(key),
+        }
+    }
+
+    fn searched(&self, key: &str) -> Option<usize> {
         match &self.index {
             Some(index) => index.texts.get(key).copied(),
             None => self

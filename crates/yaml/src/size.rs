@@ -32,6 +32,13 @@ pub(crate) fn bytes(node: &Node) -> u64 {
     Scale::default().node(&node.value).bytes
 }
 
+/// Estimated bytes of `map` as Ruby objects, everything in it included; what is shared counts wherever it stands.
+///
+/// Takes time in proportion to what is held in memory, however much that would be when written out.
+pub fn map_bytes(map: &Map) -> u64 {
+    Scale::default().map(map).bytes
+}
+
 /// Estimated bytes and levels of a value.
 #[derive(Clone, Copy, Default)]
 struct Weight {

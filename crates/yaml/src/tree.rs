@@ -127,8 +127,8 @@ enum Content {
 #[derive(Default)]
 struct OpenMap {
     map: Map,
-    /// For each entry, whether it is written here rather than merged.
-    written: Vec<bool>,
+    /// For each entry, whether it is merged rather than written here; shorter than the map where the rest is written.
+    merged: Vec<bool>,
     pending: Option<Pending>,
 }
 
@@ -357,9 +357,12 @@ impl Builder {
         }
     }
 
-    fn list(&self, form: SequenceForm, items: Vec<Node>, span: Span) -> Result<Value, Refused> {
+    fn list(&self, form: SequenceForm, mut items: Vec<Node>, span: Span) -> Result<Value, Refused> {
         match form {
-            SequenceForm::List => Ok(Value::Seq(Arc::new(items))),
+            SequenceForm::List => {
+                items.shrink_to_fit();
+                Ok(Value::Seq(Arc::new(items)))
+            }
             SequenceForm::Reference => {
                 let inner = Node::new(Value::Seq(Arc::new(items)), span);
                 Ok(Value::Reference(Arc::new(inner)))
@@ -552,29 +555,35 @@ impl OpenMap {
     fn set(&mut self, key: Key, node: Node, remarks: &mut Vec<Remark>) {
         let span = key.span;
         let (at, before) = self.map.set(key, node);
-        match (self.written.get_mut(at), before) {
-            (Some(written), Some((first, _))) => {
-                if *written {
-                    let kind = RemarkKind::DuplicateKey { first: first.span };
-                    remarks.push(Remark { kind, span });
-                }
-                *written = true;
-            }
-            _ => self.written.push(true),
+        let Some((first, _)) = before else { return };
+        if !self.is_merged(at) {
+            let kind = RemarkKind::DuplicateKey { first: first.span };
+            remarks.push(Remark { kind, span });
         }
+        self.mark(at, false);
     }
 
     fn merge_entry(&mut self, key: &Key, node: &Node, span: Span, remarks: &mut Vec<Remark>) {
         let (at, before) = self.map.set(key.clone(), node.clone());
-        match (self.written.get_mut(at), before) {
-            (Some(written), Some((lost, _))) => {
-                if *written {
-                    let kind = RemarkKind::MergeOverridesKey { key: lost.span };
-                    remarks.push(Remark { kind, span });
-                }
-                *written = false;
-            }
-            _ => self.written.push(false),
+        if let Some((lost, _)) = before
+            && !self.is_merged(at)
+        {
+            let kind = RemarkKind::MergeOverridesKey { key: lost.span };
+            remarks.push(Remark { kind, span });
+        }
+        self.mark(at, true);
+    }
+
+    fn is_merged(&self, at: usize) -> bool {
+        self.merged.get(at).copied().unwrap_or_default()
+    }
+
+    fn mark(&mut self, at: usize, merged: bool) {
+        if merged && self.merged.len() <= at {
+            self.merged.resize(at + 1, false);
+        }
+        if let Some(place) = self.merged.get_mut(at) {
+            *place = merged;
         }
     }
 }
@@ -601,7 +610,8 @@ fn mergeable(node: &Node, written: Written) -> Option<Arc<Map>> {
 }
 
 fn mapping(form: MappingForm, open: OpenMap, span: Span) -> Result<Value, Refused> {
-    let map = open.map;
+    let mut map = open.map;
+    map.shrink();
     match form {
         MappingForm::Map => Ok(Value::Map(Arc::new(map))),
         MappingForm::Reference => {

@@ -86,15 +86,16 @@ fn variable(
     check.ensure(alphanumeric, key.span, "key must be an alphanumeric string");
     let mut found = VariableDefinition {
         key: name,
-        value: "".into(),
+        value: match simple {
+            true => scalar_text(&node.value),
+            false => "".into(),
+        },
         raw: false,
         description: None,
         options: Vec::new(),
         span: key.span.to(node.span),
     };
-    if simple {
-        found.value = scalar_text(&node.value);
-    } else {
+    if !simple {
         complex(form, &mut check, node, &mut found);
     }
     check.passed().then_some(found)

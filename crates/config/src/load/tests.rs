@@ -551,3 +551,32 @@ fn ignored_include_keys_are_findings_where_asked_for() {
     let findings: Vec<_> = loaded.diagnostics.of(Severity::Finding).collect();
     assert_eq!(findings.len(), 1);
 }
+
+#[test]
+fn references_that_multiply_beyond_measure_are_refused() {
+    let mut text =
+        "j: {script: !reference [.r29, s]}\n.r0: {s: [x, x, x, x, x, x, x, x, x, x]}\n".to_owned();
+    for level in 1..30 {
+        let tags = vec![format!("!reference [.r{}, s]", level - 1); 10].join(", ");
+        text.push_str(&format!(".r{level}: {{s: [{tags}]}}\n"));
+    }
+    check(
+        &text,
+        &FixtureWorld::default(),
+        "The configuration is too big once `extends` and `!reference` are resolved",
+    );
+}
+
+#[test]
+fn a_long_script_that_many_jobs_inherit_is_refused_and_not_copied() {
+    let lines = vec!["x"; 20_000].join(", ");
+    let mut text = format!(".base: {{script: [{lines}]}}\n");
+    for job in 0..400 {
+        text.push_str(&format!("j{job}: {{extends: .base}}\n"));
+    }
+    check(
+        &text,
+        &FixtureWorld::default(),
+        "The configuration is too big once `extends` and `!reference` are resolved",
+    );
+}

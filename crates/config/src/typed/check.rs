@@ -304,6 +304,7 @@ pub(crate) fn raw_fault(place: &Place<'_>, span: Span, text: impl Display) -> Di
 }
 
 /// The value of `key` where it is written and not null: GitLab treats null as not specified.
+#[inline]
 pub(crate) fn specified<'m>(map: &'m Map, key: &str) -> Option<&'m Node> {
     map.get(key).filter(|node| !node.is_null())
 }

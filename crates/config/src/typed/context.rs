@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use tidegate_expr::{Expression, Pattern, valid_for_config};
+use tidegate_pipeline::Artifacts;
 use tidegate_source::{Diagnostic, Span};
 use tidegate_yaml::{Key, Map, Node};
 
 use super::Check;
+use super::shared::Shared;
+use crate::keyword::rules::WrittenRules;
 use crate::settings::{Dialect, Edition, Settings};
 
 /// Carried through the typing of one configuration.
@@ -16,6 +19,10 @@ pub(crate) struct Context<'s> {
     /// Rules repeat; each text is parsed once. `None`: not valid.
     expressions: FxHashMap<Arc<str>, Option<Arc<Expression>>>,
     patterns: FxHashMap<Arc<str>, Option<Arc<Pattern>>>,
+    /// Rules that several jobs have.
+    pub(crate) rules: Shared<WrittenRules>,
+    /// Artifacts that several jobs have.
+    pub(crate) artifacts: Shared<Artifacts>,
     /// Where overlays stand: Tidegate's own keys are at home there.
     pub(crate) overlays: Vec<Span>,
     /// Warnings and findings, which stop nothing.
@@ -29,6 +36,8 @@ impl<'s> Context<'s> {
             settings,
             expressions: FxHashMap::default(),
             patterns: FxHashMap::default(),
+            rules: Shared::default(),
+            artifacts: Shared::default(),
             overlays: Vec::new(),
             remarks: Vec::new(),
         }

@@ -1,5 +1,6 @@
 //! What the rules about YAML share: remarks of one kind.
 
+use rustc_hash::FxHashSet;
 use tidegate_source::Span;
 use tidegate_yaml::RemarkKind;
 
@@ -11,9 +12,10 @@ pub(super) fn of_kind<T>(
     wanted: impl Fn(RemarkKind) -> Option<T>,
 ) -> Vec<(Span, T)> {
     let mut all: Vec<(Span, T)> = Vec::new();
+    let mut seen = FxHashSet::default();
     for remark in subject.remarks() {
         if let Some(more) = wanted(remark.kind)
-            && !all.iter().any(|(span, _)| *span == remark.span)
+            && seen.insert(remark.span)
         {
             all.push((remark.span, more));
         }

@@ -312,7 +312,11 @@ fn read_entries(
         .inheritable("tags", defaults.tags.as_ref(), tags)
         .unwrap_or_default();
     let span = map.get("artifacts").map_or(Span::NONE, |node| node.span);
-    let artifacts = entries.inheritable("artifacts", defaults.artifacts.as_ref(), artifacts);
+    let artifacts = entries.inheritable(
+        "artifacts",
+        defaults.artifacts.as_ref(),
+        |place, node, faults| shared_artifacts(cx, place, node, faults),
+    );
     body.artifacts = artifacts.map(|artifacts| Spanned::new(artifacts, span));
     let needs = entries.own("needs", |place, node, faults| {
         needs(cx, place, node, Needing::Job, faults)
@@ -357,6 +361,23 @@ fn read_entries(
         dependencies: None,
         parallel,
     }
+}
+
+fn shared_artifacts(
+    cx: &mut Context<'_>,
+    place: &Place<'_>,
+    node: &Node,
+    faults: &mut Faults,
+) -> Option<Artifacts> {
+    if let Some(known) = cx.artifacts.known(node) {
+        return Some(known);
+    }
+    let before = faults.len();
+    let found = artifacts(place, node, faults)?;
+    if faults.len() == before {
+        cx.artifacts.keep(node, &found);
+    }
+    Some(found)
 }
 
 fn needed_dependencies(check: &mut Check<'_>, dependencies: &[Text], needs: Option<&WrittenNeeds>) {

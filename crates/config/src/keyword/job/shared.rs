@@ -208,11 +208,28 @@ fn written_rules(
         return Some(WrittenRules::default());
     }
     let before = faults.len();
-    let found = rules(cx, &place.child("rules"), node, RulesOf::Job, faults);
+    let found = shared_rules(cx, place, node, faults);
     if faults.len() == before && !around.workflow_rules && ends_with_bare_when(node) {
         cx.remarks.push(may_duplicate(place, node.span));
     }
     found
+}
+
+fn shared_rules(
+    cx: &mut Context<'_>,
+    place: &Place<'_>,
+    node: &Node,
+    faults: &mut Faults,
+) -> Option<WrittenRules> {
+    if let Some(known) = cx.rules.known(node) {
+        return Some(known);
+    }
+    let before = (faults.len(), cx.remarks.len());
+    let found = rules(cx, &place.child("rules"), node, RulesOf::Job, faults)?;
+    if (faults.len(), cx.remarks.len()) == before {
+        cx.rules.keep(node, &found);
+    }
+    Some(found)
 }
 
 /// GitLab's one warning (reference `config.md` §11).
