@@ -11,7 +11,7 @@ use tidegate_source::{Diagnostic, Span};
 use crate::keyword::job::WrittenJob;
 use crate::keyword::needs::{NeededJob, WrittenNeed, WrittenNeeds};
 use crate::keyword::parallel::{Parallel, combinations, instance_name};
-use crate::{IfAbsent, Instance, Job, NeedSpec, Needs, Spanned, Text, VariableDefinition};
+use crate::{IfAbsent, Instance, Job, JobBody, NeedSpec, Needs, Spanned, Text, VariableDefinition};
 
 /// Names of the instances of each parallel job.
 type Instances = FxHashMap<Arc<str>, Vec<Generated>>;
@@ -99,7 +99,7 @@ fn add_single(
         instance: None,
         needs,
         dependencies,
-        body: Arc::new(job.body),
+        body: Arc::from(job.body),
     };
     jobs.insert(job.name, added);
 }
@@ -112,7 +112,7 @@ fn add_instances(
     unknown: &mut matrix::Unknown,
 ) {
     let total = u32::try_from(generated.len()).unwrap_or(u32::MAX);
-    let body = Arc::new(job.body);
+    let body: Arc<JobBody> = Arc::from(job.body);
     for (index, instance) in (1..).zip(generated) {
         let needs = job.needs.as_ref().map(|needs| {
             let values = &instance.variables;

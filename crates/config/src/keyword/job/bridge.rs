@@ -82,7 +82,7 @@ pub(crate) fn bridge(
     Some(WrittenJob {
         name: shown,
         span: key.span,
-        body,
+        body: Box::new(body),
         needs,
         rule_needs: rules.needs,
         dependencies: None,

@@ -355,7 +355,7 @@ fn read_entries(
     WrittenJob {
         name: "".into(),
         span: Span::NONE,
-        body,
+        body: Box::new(body),
         needs,
         rule_needs: rules.needs,
         dependencies: None,
