@@ -32,7 +32,8 @@ pub(crate) fn jobs(written: Vec<WrittenJob>) -> Result<IndexMap<Arc<str>, Job>, 
     let mut unknown = matrix::Unknown::default();
     for mut job in written {
         for (at, needs) in std::mem::take(&mut job.rule_needs) {
-            let rule = job.body.rules.as_mut().and_then(|rules| rules.get_mut(at));
+            let body = Arc::make_mut(&mut job.body);
+            let rule = body.rules.as_mut().and_then(|rules| rules.get_mut(at));
             if let Some(rule) = rule {
                 // GitLab leaves the names of parallel jobs in rules alone.
                 rule.needs = Some(expand_needs(&needs, &Instances::default()));
@@ -99,7 +100,7 @@ fn add_single(
         instance: None,
         needs,
         dependencies,
-        body: Arc::new(job.body),
+        body: job.body,
     };
     jobs.insert(job.name, added);
 }
@@ -112,7 +113,7 @@ fn add_instances(
     unknown: &mut matrix::Unknown,
 ) {
     let total = u32::try_from(generated.len()).unwrap_or(u32::MAX);
-    let body = Arc::new(job.body);
+    let body = job.body;
     for (index, instance) in (1..).zip(generated) {
         let needs = job.needs.as_ref().map(|needs| {
             let values = &instance.variables;

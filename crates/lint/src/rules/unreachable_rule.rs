@@ -6,9 +6,10 @@
 //!
 //! How to mend it: move the special rule up, or remove it.
 
-use tidegate_config::{Clause, Rule};
+use rustc_hash::FxHashSet;
+use tidegate_config::{Clause, Job, Rule};
 use tidegate_scenario::PipelineSource;
-use tidegate_source::Diagnostic;
+use tidegate_source::{Diagnostic, Span};
 
 use crate::event::Event;
 use crate::found::Found;
@@ -21,30 +22,48 @@ pub(crate) fn check(subject: &Subject<'_>, found: &mut Found) {
         return;
     };
     let reach = Reach::new(config);
-    for finding in of_rules(
-        reach,
-        &[],
-        config.workflow.rules.as_deref().unwrap_or_default(),
-    ) {
+    let workflow = config.workflow.rules.as_deref().unwrap_or_default();
+    for finding in of_rules(reach, &reached(workflow), &[], workflow) {
         found.add(finding);
     }
+    let reached: FxHashSet<Span> = subject.jobs().flat_map(|job| reached(rules(job))).collect();
     for job in subject.jobs() {
-        let rules = job.body.rules.as_deref().unwrap_or_default();
-        for finding in of_rules(reach, &job.body.variables, rules) {
+        for finding in of_rules(reach, &reached, &job.body.variables, rules(job)) {
             found.add_for(&job.base, finding);
         }
     }
 }
 
+fn rules(job: &Job) -> &[Rule] {
+    job.body.rules.as_deref().unwrap_or_default()
+}
+
+/// Where the rules of one list stand that no wider one is before.
+///
+/// Lists put together out of shared parts repeat what other lists need; a part is only worth a word if no list comes to it.
+fn reached(rules: &[Rule]) -> FxHashSet<Span> {
+    let open = |(at, rule): &(usize, &Rule)| wider(rules, *at, rule).is_none();
+    let open = rules.iter().enumerate().filter(open);
+    open.map(|(_, rule)| rule.span).collect()
+}
+
+fn wider<'r>(rules: &'r [Rule], at: usize, rule: &Rule) -> Option<&'r Rule> {
+    let before = rules.get(..at).unwrap_or_default();
+    before.iter().find(|earlier| includes(earlier, rule))
+}
+
 fn of_rules(
     reach: Reach<'_>,
+    reached: &FxHashSet<Span>,
     variables: &[tidegate_config::VariableDefinition],
     rules: &[Rule],
 ) -> Vec<Diagnostic> {
     let mut all = Vec::new();
     for (at, rule) in rules.iter().enumerate() {
-        let before = rules.get(..at).unwrap_or_default();
-        if let Some(wider) = before.iter().find(|earlier| includes(earlier, rule)) {
+        if let Some(wider) = wider(rules, at, rule) {
+            if reached.contains(&rule.span) {
+                continue;
+            }
             let text = match wider.clauses.is_empty() {
                 true => "this rule is never looked at: one above it always matches",
                 false => "this rule is never looked at: one above it has the same condition",
@@ -108,7 +127,7 @@ fn never_met(
 mod tests {
     use crate::testing::check;
 
-    fn rules(list: &str) -> String {
+    fn job(list: &str) -> String {
         format!("j: {{script: x, rules: [{list}]}}")
     }
 
@@ -116,16 +135,30 @@ mod tests {
     fn rules_behind_wider_ones_are_found() {
         check(
             "L016",
-            &rules("{when: manual, allow_failure: true}, {if: $A}"),
+            &job("{when: manual, allow_failure: true}, {if: $A}"),
             &["{if: $A}"],
         );
         check(
             "L016",
-            &rules("{if: $A}, {if: $A, changes: [x]}"),
+            &job("{if: $A}, {if: $A, changes: [x]}"),
             &["{if: $A, changes: [x]}"],
         );
-        check("L016", &rules("{if: $A, changes: [x]}, {if: $A}"), &[]);
-        check("L016", &rules("{if: $A}, {if: $B}, {when: never}"), &[]);
+        check("L016", &job("{if: $A, changes: [x]}, {if: $A}"), &[]);
+        check("L016", &job("{if: $A}, {if: $B}, {when: never}"), &[]);
+    }
+
+    #[test]
+    fn a_shared_rule_that_some_list_comes_to_is_not_told() {
+        let parts = ".a: {rules: [{if: $A, when: never}]}\n.b: {rules: [{if: $A}, {if: $B}]}\n";
+        let job = "{script: x, rules: [!reference [.a, rules], !reference [.b, rules]]}";
+        let twice = "{script: x, rules: [!reference [.b, rules], !reference [.b, rules]]}";
+        check("L016", &format!("{parts}j: {job}"), &["{if: $A}"]);
+        check(
+            "L016",
+            &format!("{parts}j: {job}\nk: {{script: x, extends: .b}}"),
+            &[],
+        );
+        check("L016", &format!("{parts}j: {twice}"), &[]);
     }
 
     #[test]
@@ -133,17 +166,17 @@ mod tests {
         let wrong = "$CI_PIPELINE_SOURCE == \"merge_request\"";
         check(
             "L016",
-            &rules(&format!("{{if: '{wrong}'}}")),
+            &job(&format!("{{if: '{wrong}'}}")),
             &[&format!("'{wrong}'")],
         );
         check(
             "L016",
-            &rules("{if: $CI_COMMIT_TAG && $CI_MERGE_REQUEST_IID}"),
+            &job("{if: $CI_COMMIT_TAG && $CI_MERGE_REQUEST_IID}"),
             &[],
         );
         check(
             "L016",
-            &rules("{if: $CI_PIPELINE_SOURCE == $X}, {if: 'null'}"),
+            &job("{if: $CI_PIPELINE_SOURCE == $X}, {if: 'null'}"),
             &[],
         );
     }

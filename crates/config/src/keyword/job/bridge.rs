@@ -1,5 +1,7 @@
 //! Trigger jobs.
 
+use std::sync::Arc;
+
 use tidegate_yaml::{Key, Node};
 
 use super::body::{body, keywords};
@@ -82,7 +84,7 @@ pub(crate) fn bridge(
     Some(WrittenJob {
         name: shown,
         span: key.span,
-        body,
+        body: Arc::new(body),
         needs,
         rule_needs: rules.needs,
         dependencies: None,

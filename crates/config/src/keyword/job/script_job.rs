@@ -355,7 +355,7 @@ fn read_entries(
     WrittenJob {
         name: "".into(),
         span: Span::NONE,
-        body,
+        body: Arc::new(body),
         needs,
         rule_needs: rules.needs,
         dependencies: None,
@@ -431,7 +431,7 @@ fn cacheless_clause(body: &JobBody) -> Option<Span> {
 
 fn finish(written: &mut WrittenJob, own: OwnFields, map: &Map) {
     written.dependencies = own.dependencies;
-    let body = &mut written.body;
+    let body = Arc::make_mut(&mut written.body);
     body.when = own.when;
     body.start_in = own.start_in;
     body.manual_confirmation = own.manual_confirmation;

@@ -56,8 +56,8 @@ pub(crate) struct WrittenJob {
     pub name: Arc<str>,
     /// Where the name was written.
     pub span: Span,
-    /// All but what depends on other jobs.
-    pub body: JobBody,
+    /// All but what depends on other jobs. In its last place already, since it is large and there may be very many.
+    pub body: Arc<JobBody>,
     /// Its needs.
     pub needs: Option<WrittenNeeds>,
     /// The needs of its rules, by index.
