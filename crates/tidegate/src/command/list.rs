@@ -1,6 +1,7 @@
 //! `tidegate list`: the jobs of the pipeline.
 
 use std::io::stdout;
+use std::mem::ManuallyDrop;
 
 use tidegate_config::Loaded;
 use tidegate_plan::Detail;
@@ -15,11 +16,11 @@ use crate::terminal::{print, style};
 /// Prints the jobs by stage.
 pub(crate) fn run(global: &Global, args: &ListArgs) -> Result<Exit, Failure> {
     let planner = Planner::open(global, &args.scenario, &args.recording)?;
-    let loaded = planner.load()?;
+    // The process is about to end: giving back a large configuration and its plan piece by piece would only take time.
+    let loaded = ManuallyDrop::new(planner.load()?);
     require_valid(global, &loaded)?;
-    let plan = planner
-        .plan(&loaded, &detail(&loaded))?
-        .ok_or_else(Failure::shown)?;
+    let plan = planner.plan(&loaded, &detail(&loaded))?;
+    let plan = ManuallyDrop::new(plan.ok_or_else(Failure::shown)?);
     require_planned(global, &loaded, &plan)?;
     print(&match args.format {
         Format::Human => list(&plan, style(global.color, &stdout()), args.all),
