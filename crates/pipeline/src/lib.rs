@@ -13,6 +13,7 @@ mod job;
 mod keyword;
 mod pipeline;
 mod reason;
+mod result;
 mod selection;
 mod spec;
 mod spec_builder;
@@ -35,6 +36,7 @@ pub use pipeline::{
     AutoCancel, AutoCancelOnJobFailure, AutoCancelOnNewCommit, Pipeline, ProcessMode,
 };
 pub use reason::{FailureReason, Reason};
+pub use result::{EnvironmentResult, JobResult, PagesResult, ReleaseResult};
 pub use selection::UnknownJob;
 pub use spec::{
     ArtifactSpec, CacheSpec, DependencySpec, GitSpec, JobSpec, ShellKind, StepSpec, VariableSpec,

@@ -23,6 +23,7 @@ use crate::earlier::{dotenv_of, newest_artifacts, runs_of};
 use crate::input_record::input_to_json;
 use crate::job::{Shared, Task, perform, runner_facts};
 use crate::message::{JobEnd, Message};
+use crate::results::Promised;
 use crate::setup::{Begun, Observer, RunEnd, RunError, RunSetup};
 pub use resume::Resumption;
 
@@ -350,6 +351,7 @@ impl Engine<'_> {
             .build()
             .and_then(|build| build.coverage.clone());
         let task = Task {
+            promised: Promised::of(self.pipeline.job(job)),
             job,
             attempt,
             spec,

@@ -11,12 +11,13 @@ use tidegate_exec::{
     Environment, Features, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor, TraceOptions,
 };
 use tidegate_expr::Pattern;
-use tidegate_pipeline::{Attempt, JobIdx, JobSpec, VariableSpec};
+use tidegate_pipeline::{Attempt, EventKind, JobIdx, JobSpec, Status, VariableSpec};
 use tidegate_store::{Artifact, JobLogWriter, Lease, RunId, Staging, Store};
 use tidegate_workspace::{Backend, Layer, Workspace, WorkspaceSpec};
 
 use crate::cache::{ResolvedCache, Shelf, facts, unmet};
 use crate::message::{JobEnd, Message};
+use crate::results::Promised;
 use crate::setup::ProjectFacts;
 use crate::snapshot::layers;
 use crate::storage::{Collected, JobStorage};
@@ -46,6 +47,7 @@ pub(crate) struct Task {
     /// Archives of the jobs it depends on, in download order.
     pub(crate) artifacts: Vec<(Artifact, Lease)>,
     pub(crate) coverage: Option<Arc<str>>,
+    pub(crate) promised: Promised,
     /// Smallest number no other running job has.
     pub(crate) slot: u32,
 }
@@ -167,6 +169,7 @@ fn run(
             .into_iter()
             .map(|(key, value)| plain(&key, &value)),
     );
+    let known = variables(&task.spec, &runner, trees)?;
     let plan = workspace.plan().to_args();
     let collected = Collected::default();
     let (artifacts, leases): (Vec<Artifact>, Vec<Lease>) = task.artifacts.into_iter().unzip();
@@ -226,6 +229,15 @@ fn run(
             .lock()
             .unwrap_or_else(PoisonError::into_inner),
     );
+    if outcome.status == Status::Success {
+        for result in task.promised.kept(&known, &dotenv) {
+            let _ = shared.sender.send(Message::Note(EventKind::JobResult {
+                job,
+                attempt,
+                result,
+            }));
+        }
+    }
     Ok((JobEnd::Ran { outcome, dotenv }, remains))
 }
 

@@ -20,6 +20,7 @@ mod input_record;
 mod job;
 mod journal;
 mod message;
+mod results;
 mod save;
 mod saved_by;
 mod setup;

@@ -7,6 +7,7 @@ use tidegate_pipeline::{CacheOutcome, JobIdx, Status};
 
 use super::junit::is_satisfied;
 use super::progress::{JobProgress, Progress};
+use super::results::results;
 use super::summary::{elapsed, summary, word};
 use super::timestamp::timestamp;
 use crate::Style;
@@ -37,6 +38,7 @@ pub fn html(progress: &Progress) -> String {
         let _ = writeln!(page, "<p class=\"dim\">began {}</p>", timestamp(began));
     }
     jobs(progress, &mut page);
+    left(progress, &mut page);
     failures(progress, &mut page);
     let graph = graph_svg(&Graph::of_pipeline(progress.pipeline()));
     let _ = writeln!(page, "<h2>Graph</h2>\n<div class=\"wide\">{graph}</div>");
@@ -146,6 +148,18 @@ fn bar(progress: &Progress, job: &JobProgress, class: &str) -> String {
         "<div class=\"{class}\" style=\"margin-left:{before:.2}%;width:{length:.2}%\" title=\"{}\"></div>",
         attribute(&timestamp(started))
     )
+}
+
+fn left(progress: &Progress, page: &mut String) {
+    let lines = results(progress, None);
+    if lines.is_empty() {
+        return;
+    }
+    page.push_str("<h2>Results</h2>\n<ul>\n");
+    for line in lines {
+        let _ = writeln!(page, "<li>{}</li>", escaped(&line));
+    }
+    page.push_str("</ul>\n");
 }
 
 fn failures(progress: &Progress, page: &mut String) {

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style as Paint};
 use tidegate_pipeline::{Presence, Reason, Status};
 
 use super::progress::{JobProgress, Progress};
+use super::results::results;
 use crate::Style;
 
 /// Renders how the run ended: each failed job with its last command and lines, then one line for the pipeline.
@@ -16,6 +17,14 @@ pub fn summary(progress: &Progress, style: Style) -> String {
         if job.status == Status::Failed {
             failed(&progress.pipeline().job(at).name, job, style, &mut text);
         }
+    }
+    let left = results(progress, None);
+    if !left.is_empty() {
+        text.push('\n');
+    }
+    for line in left {
+        text.push_str(&line);
+        text.push('\n');
     }
     text.push_str(&closing_line(progress, style));
     text

@@ -75,7 +75,6 @@ fn of_job(job: &Job, executor: Option<Executor>) -> Vec<Diagnostic> {
                 );
             }
             "inputs" => say("inputs", keyword.span, "inputs of jobs are not handed over"),
-            "release" => say("release", keyword.span, "there is no server to release on"),
             "dast_configuration" => say("dast_configuration", keyword.span, "there is no scanner"),
             // A folder that is published is an artifact, and kept as one.
             _ => {}

@@ -9,6 +9,7 @@ mod past;
 mod predefined;
 mod quickstart;
 mod recording;
+mod results;
 mod resume;
 mod run;
 mod scenario;
