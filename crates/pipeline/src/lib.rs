@@ -18,6 +18,7 @@ mod selection;
 mod spec;
 mod spec_builder;
 mod status;
+mod steps;
 mod wire;
 mod wire_pipeline;
 
@@ -43,6 +44,7 @@ pub use spec::{
 };
 pub use spec_builder::{CacheSuffix, StartFacts, job_spec};
 pub use status::Status;
+pub use steps::NotRunnable;
 pub use wire::{EVENT_VERSION, UnreadableEvent, event_from_json, event_to_json};
 pub use wire_pipeline::{
     PIPELINE_VERSION, UnreadablePipeline, pipeline_from_json, pipeline_to_json,

@@ -24,6 +24,7 @@ use crate::input_record::input_to_json;
 use crate::job::{Shared, Task, perform, runner_facts};
 use crate::message::{JobEnd, Message};
 use crate::results::Promised;
+use crate::secrets::Requests;
 use crate::setup::{Begun, Observer, RunEnd, RunError, RunSetup};
 pub use resume::Resumption;
 
@@ -85,6 +86,7 @@ pub fn run(
             grace: setup.grace,
             log_limit: setup.log_limit,
             version: setup.version,
+            providers: setup.providers,
             sender,
         }),
         pipeline: setup.pipeline,
@@ -352,6 +354,7 @@ impl Engine<'_> {
             .and_then(|build| build.coverage.clone());
         let task = Task {
             promised: Promised::of(self.pipeline.job(job)),
+            secrets: self.pipeline.job(job).build().map(Requests::of),
             job,
             attempt,
             spec,

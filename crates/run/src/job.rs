@@ -18,6 +18,7 @@ use tidegate_workspace::{Backend, Layer, Workspace, WorkspaceSpec};
 use crate::cache::{ResolvedCache, Shelf, facts, unmet};
 use crate::message::{JobEnd, Message};
 use crate::results::Promised;
+use crate::secrets::{Providers, Requests};
 use crate::setup::ProjectFacts;
 use crate::snapshot::layers;
 use crate::storage::{Collected, JobStorage};
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) grace: Duration,
     pub(crate) log_limit: u64,
     pub(crate) version: String,
+    pub(crate) providers: Providers,
     pub(crate) sender: SyncSender<Message>,
 }
 
@@ -48,6 +50,7 @@ pub(crate) struct Task {
     pub(crate) artifacts: Vec<(Artifact, Lease)>,
     pub(crate) coverage: Option<Arc<str>>,
     pub(crate) promised: Promised,
+    pub(crate) secrets: Option<Requests>,
     /// Smallest number no other running job has.
     pub(crate) slot: u32,
 }
@@ -79,7 +82,7 @@ pub(crate) fn runner_facts(version: &str, slot: u32) -> RunnerFacts {
     }
 }
 
-fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), String> {
+fn attempt_job(shared: &Shared, mut task: Task) -> Result<(JobEnd, Option<Left>), String> {
     let store = &shared.store;
     let private = store.staging().map_err(text)?;
     let trees = Trees::of(
@@ -89,6 +92,7 @@ fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), St
         &shared.project,
     );
     let runner = runner_facts(&shared.version, task.slot);
+    add_secrets(shared, &mut task, &runner, &trees)?;
     let variables = variables(&task.spec, &runner, &trees)?;
     let shelf = Shelf {
         store,
@@ -115,6 +119,26 @@ fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), St
         private,
     };
     Ok((end, Some(left)))
+}
+
+/// Gets the secrets and ID tokens the job asks for; they are variables of it from here on, and of nothing that is kept.
+fn add_secrets(
+    shared: &Shared,
+    task: &mut Task,
+    runner: &RunnerFacts,
+    trees: &Trees,
+) -> Result<(), String> {
+    let Some(requests) = task.secrets.take().filter(|requests| !requests.is_empty()) else {
+        return Ok(());
+    };
+    let with = |more: &[VariableSpec]| {
+        let mut spec = task.spec.clone();
+        spec.variables.extend_from_slice(more);
+        variables(&spec, runner, trees)
+    };
+    let got = shared.providers.provide(&requests, with)?;
+    task.spec.variables.extend(got);
+    Ok(())
 }
 
 /// The job's variables as its scripts will see them, for what must be known before they start.

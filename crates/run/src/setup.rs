@@ -14,6 +14,7 @@ use tidegate_store::{NewRun, RunLog, RunRecord, Store, StoreError};
 use tidegate_workspace::{Backend, Layer};
 
 use crate::engine::Resumption;
+use crate::secrets::Providers;
 use crate::stored_run::StoredRun;
 
 /// A run that is registered and has not started.
@@ -71,6 +72,8 @@ pub struct RunSetup {
     pub log_limit: u64,
     /// Shell the scripts are written for.
     pub shell: ShellKind,
+    /// Where the values of secrets and ID tokens come from.
+    pub providers: Providers,
     /// Version of this program, shown to jobs as their runner's.
     pub version: String,
 }

@@ -13,6 +13,7 @@ mod results;
 mod resume;
 mod run;
 mod scenario;
+mod secrets;
 mod selection;
 mod settings;
 mod shell;

@@ -74,7 +74,7 @@ fn the_summary_names_what_jobs_left() {
 #[test]
 fn an_environment_is_stopped_by_its_stop_job() {
     let repo = project();
-    green(&repo, &["run", "--html", "../run.html"]);
+    let _ = green(&repo, &["run", "--html", "../run.html"]);
     let listed = green(&repo, &["runs"]).stdout;
     let hint = "stop with `tidegate run --play stop_review --run 1`";
     assert!(listed.contains(hint), "{listed}");
