@@ -142,6 +142,16 @@ impl Store {
         })
     }
 
+    /// The runs that this one started as children, oldest first.
+    pub fn runs_below(&self, run: RunId) -> Result<Vec<RunRecord>> {
+        self.read(|connection| {
+            let query = format!("SELECT {COLUMNS} FROM runs WHERE parent = ? ORDER BY id");
+            let mut statement = connection.prepare_cached(&query)?;
+            let rows = statement.query_map([run.0 as i64], run_from_row)?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
     /// Whether a process is writing the run now.
     pub fn is_run_live(&self, run: RunId) -> Result<bool> {
         match self.try_lock_run(run) {
@@ -152,12 +162,15 @@ impl Store {
         }
     }
 
-    /// Removes a run with its events, logs and artifacts; one that is being written is refused.
+    /// Removes a run with its events, logs and artifacts, and those it started; one that is being written is refused.
     pub fn remove_run(&self, run: RunId) -> Result<()> {
         let lock = match self.lock_run(run) {
             Err(StoreError::Gone { .. }) => None,
             other => Some(other?),
         };
+        for below in self.runs_below(run)? {
+            self.remove_run(below.id)?;
+        }
         self.remove_artifacts_of(run)?;
         self.forget_base(run)?;
         self.write(|transaction| {
@@ -168,10 +181,12 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the oldest runs of a project, all but `keep`, sparing those being written.
+    /// Removes the oldest runs of a project, all but `keep`, sparing those being written. Runs that others started stay as long
+    /// as those, and count with them.
     pub fn prune_runs(&self, project: &str, keep: usize) -> Result<usize> {
         let mut removed = 0;
-        for record in self.runs(Some(project), usize::MAX)?.into_iter().skip(keep) {
+        let all = self.runs(Some(project), usize::MAX)?.into_iter();
+        for record in all.filter(|record| record.parent.is_none()).skip(keep) {
             match self.remove_run(record.id) {
                 Err(StoreError::RunBusy { .. }) => {}
                 other => other.map(|()| removed += 1)?,
