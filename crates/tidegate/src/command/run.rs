@@ -39,6 +39,12 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     }
     let project = Project::open(global, &args.scenario)?;
     let mut loaded = project.load()?;
+    if loaded.config.is_none()
+        && let Some(stopped) = project.stopped()
+    {
+        require_planned(global, &loaded, &stopped)?;
+        pipeline_of(&stopped)?;
+    }
     require_valid(global, &loaded)?;
     if args.force
         && let Some(config) = &mut loaded.config
