@@ -138,6 +138,21 @@ impl Project {
             .map(Some)
     }
 
+    /// As [`Project::plan`], as if exactly these paths had changed.
+    pub(crate) fn plan_if_changed(
+        &self,
+        loaded: &Loaded,
+        paths: Vec<String>,
+    ) -> Result<Option<Plan>, Failure> {
+        let Some(config) = &loaded.config else {
+            return Ok(None);
+        };
+        let mut scenario = self.scenario.clone();
+        scenario.overrides.changed_paths = Some(Some(paths));
+        self.in_world(|world| plan(config, &scenario, world, &Detail::Compact))
+            .map(Some)
+    }
+
     /// Asks the world something, and pins what was fetched for the answer.
     fn in_world<T>(
         &self,
