@@ -19,4 +19,4 @@ pub use log_lines::{LogLines, Shown};
 pub use plain::PlainRun;
 pub use progress::{JobProgress, Progress};
 pub use run_progress::{Member, RunProgress};
-pub use summary::summary;
+pub use summary::{quoted, summary};

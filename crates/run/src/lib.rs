@@ -17,6 +17,7 @@ mod cache;
 mod control;
 mod dotenv;
 mod downstream;
+mod earlier;
 mod engine;
 mod files;
 mod input_record;
@@ -37,6 +38,7 @@ pub use control::{Control, Interrupt};
 pub use downstream::{
     Ancestor, Created, Elsewhere, NoPlanner, Planner, Refusal, TriggerRequest, Triggered,
 };
+pub use earlier::missing_artifacts;
 pub use engine::{Refused, Resumption, run};
 pub use journal::{Follow, Journal, JournalError};
 pub use saved_by::SavedBy;

@@ -97,6 +97,17 @@ impl Store {
         Ok((record, log))
     }
 
+    /// The number in its project that the next run of `project` gets, unless another process begins one first.
+    pub fn next_iid(&self, project: &str) -> Result<u64> {
+        let name = format!("iid {project}");
+        let last: Option<i64> = self.read(|connection| {
+            let mut query =
+                connection.prepare_cached("SELECT value FROM counters WHERE name = ?")?;
+            Ok(query.query_row([name], |row| row.get(0)).optional()?)
+        })?;
+        Ok(last.unwrap_or_default().unsigned_abs() + 1)
+    }
+
     /// The next `count` job ids, unique in the store and rising; the first of them.
     pub fn allocate_job_ids(&self, count: u64) -> Result<u64> {
         self.write(|transaction| take(transaction, "job", count))
@@ -128,11 +139,11 @@ impl Store {
         })
     }
 
-    /// Runs, newest first, at most `limit`; of one project or of all.
+    /// Runs that no other run started, newest first, at most `limit`; of one project or of all.
     pub fn runs(&self, project: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
         self.read(|connection| {
             let query = format!(
-                "SELECT {COLUMNS} FROM runs WHERE ?1 IS NULL OR project = ?1
+                "SELECT {COLUMNS} FROM runs WHERE parent IS NULL AND (?1 IS NULL OR project = ?1)
                  ORDER BY id DESC LIMIT ?2"
             );
             let mut statement = connection.prepare_cached(&query)?;
@@ -181,12 +192,11 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the oldest runs of a project, all but `keep`, sparing those being written. Runs that others started stay as long
-    /// as those, and count with them.
+    /// Removes the oldest runs of a project, all but `keep`, sparing those being written. Runs that others started go
+    /// with those.
     pub fn prune_runs(&self, project: &str, keep: usize) -> Result<usize> {
         let mut removed = 0;
-        let all = self.runs(Some(project), usize::MAX)?.into_iter();
-        for record in all.filter(|record| record.parent.is_none()).skip(keep) {
+        for record in self.runs(Some(project), usize::MAX)?.into_iter().skip(keep) {
             match self.remove_run(record.id) {
                 Err(StoreError::RunBusy { .. }) => {}
                 other => other.map(|()| removed += 1)?,

@@ -1,17 +1,21 @@
-//! What a job gets of jobs of other pipelines of its family (`needs:pipeline:job`, reference `compose.md` §5.5).
+//! What a job gets of jobs that are not in its pipeline: of earlier runs, and of other pipelines of its family
+//! (`needs:pipeline:job`, reference `compose.md` §5.5).
 
 use tidegate_expr::{RefOptions, expand_blank};
 use tidegate_pipeline::{CrossNeed, JobKey, PipelineId, Status, start_variables};
 
 use super::Engine;
-use super::spec::Foreign;
+use super::spec::{Foreign, Taken};
 use crate::setup::RunError;
 
 impl Engine<'_> {
-    /// What a job gets of other pipelines; the inner error says what it misses.
+    /// What a job gets from elsewhere; the inner error says what it misses.
     pub(super) fn foreign(&self, key: JobKey) -> Result<Result<Foreign, String>, RunError> {
-        let mut foreign = Foreign::default();
         let pipeline = self.pipeline(key.pipeline);
+        let mut foreign = Foreign {
+            earlier: pipeline.earlier(key.job)?,
+            other: Taken::default(),
+        };
         let job = pipeline.pipeline().job(key.job);
         for need in &job.cross_needs {
             let CrossNeed::Pipeline {
@@ -26,7 +30,7 @@ impl Engine<'_> {
             let persisted = pipeline.persisted(key.job, job, job_id);
             let variables = start_variables(job, &persisted, &[]);
             let number = expand_blank(number, &variables, RefOptions::ALL).into_string();
-            if let Err(missing) = self.add_foreign(key, &number, name, &mut foreign)? {
+            if let Err(missing) = self.add_foreign(key, &number, name, &mut foreign.other)? {
                 return Ok(Err(missing));
             }
         }
@@ -38,7 +42,7 @@ impl Engine<'_> {
         key: JobKey,
         number: &str,
         name: &str,
-        foreign: &mut Foreign,
+        taken: &mut Taken,
     ) -> Result<Result<(), String>, RunError> {
         let id = number.trim().parse().map(PipelineId).ok();
         let other = id
@@ -56,10 +60,10 @@ impl Engine<'_> {
                 "`needs` asks for the job `{name}` of the pipeline {number}, which has no such job that has passed"
             )));
         };
-        foreign.dependencies.push(other.dependency(job));
-        foreign.dotenv.extend(other.dotenv_of(&[job]));
+        taken.dependencies.push(other.dependency(job));
+        taken.dotenv.extend(other.dotenv_of(&[job]));
         let run = self.pipeline(key.pipeline).record.id;
-        foreign.artifacts.extend(other.archives_of(job, run)?);
+        taken.archives.extend(other.archives_of(job, run)?);
         Ok(Ok(()))
     }
 

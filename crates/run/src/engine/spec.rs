@@ -12,15 +12,25 @@ use tidegate_store::{Artifact, ArtifactFilter, Lease, RunId};
 
 use super::pipeline_run::PipelineRun;
 use crate::cache::{Shelf, final_key_of, policy};
-use crate::job::runner_facts;
+use crate::earlier::{dotenv_of, newest_artifacts, runs_of};
+use crate::job::{Shared, runner_facts};
 use crate::setup::RunError;
 
-/// What a job gets of jobs of other pipelines.
+/// What a job gets of jobs that are not in its pipeline.
 #[derive(Default)]
 pub(super) struct Foreign {
+    /// Of earlier runs; what jobs of its pipeline left stands above it.
+    pub(super) earlier: Taken,
+    /// Of other pipelines of its family; stands above all.
+    pub(super) other: Taken,
+}
+
+/// What was taken of some jobs.
+#[derive(Default)]
+pub(super) struct Taken {
     pub(super) dependencies: Vec<DependencySpec>,
     pub(super) dotenv: Vec<Variable>,
-    pub(super) artifacts: Vec<(Artifact, Lease)>,
+    pub(super) archives: Vec<(Artifact, Lease)>,
 }
 
 impl PipelineRun {
@@ -34,15 +44,16 @@ impl PipelineRun {
         let job = self.pipeline().job(at);
         let sources = self.sources(at);
         let job_id = self.job_id(at, attempt);
-        let mut dotenv = self.dotenv_of(&sources);
-        dotenv.extend_from_slice(&foreign.dotenv);
-        let own = sources.iter().map(|source| self.dependency(*source));
+        let Foreign { earlier, other } = foreign;
+        let dotenv = [&*earlier.dotenv, &self.dotenv_of(&sources), &other.dotenv].concat();
+        let own: Vec<_> = sources.iter().map(|at| self.dependency(*at)).collect();
+        let dependencies = [&*earlier.dependencies, &own, &other.dependencies].concat();
         let facts = StartFacts {
             key: self.key(at, attempt),
             job_id,
             persisted: self.persisted(at, job, job_id),
             dotenv,
-            dependencies: own.chain(foreign.dependencies.iter().cloned()).collect(),
+            dependencies,
             default_timeout: self.facts.default_timeout,
             git: self.facts.git.clone(),
             shell: self.facts.shell,
@@ -69,7 +80,7 @@ impl PipelineRun {
     pub(super) fn dependency(&self, source: JobIdx) -> DependencySpec {
         let job_id = self.job_id(source, self.schedule.attempt(source));
         DependencySpec {
-            job: source,
+            job: Some(source),
             name: self.pipeline().job(source).name.clone(),
             job_id,
         }
@@ -140,6 +151,31 @@ impl PipelineRun {
             run: self.record.id,
         };
         Ok(shelf.all_present(spec, wanted, &self.variables(spec, slot))?)
+    }
+
+    /// What earlier runs left for a job that runs without those it comes from.
+    pub(super) fn earlier(&self, at: JobIdx) -> Result<Taken, RunError> {
+        let names = &self.pipeline().job(at).from_earlier_runs;
+        let mut taken = Taken::default();
+        if names.is_empty() {
+            return Ok(taken);
+        }
+        let Shared { store, project, .. } = &*self.shared;
+        let runs = runs_of(store, &project.key)?;
+        for name in names {
+            let found = newest_artifacts(store, &runs, name, self.record.id)?;
+            taken.dotenv.extend(dotenv_of(&found));
+            let archives = found
+                .into_iter()
+                .filter(|(found, _)| found.r#type == "archive");
+            taken.archives.extend(archives);
+            taken.dependencies.push(DependencySpec {
+                job: None,
+                name: Arc::clone(name),
+                job_id: 0,
+            });
+        }
+        Ok(taken)
     }
 
     /// The archives a job gets of jobs of its own pipeline.

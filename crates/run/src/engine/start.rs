@@ -63,8 +63,9 @@ impl Engine<'_> {
             let key = cache;
             return self.apply(id, Input::CacheHitAtStart { job, attempt, key });
         }
-        let mut artifacts = pipeline.artifacts_for(job)?;
-        artifacts.extend(foreign.artifacts);
+        let mut artifacts = foreign.earlier.archives;
+        artifacts.extend(pipeline.artifacts_for(job)?);
+        artifacts.extend(foreign.other.archives);
         let build = pipeline.pipeline().job(job).build();
         let coverage = build.and_then(|build| build.coverage.clone());
         let shared = Arc::clone(&pipeline.shared);

@@ -64,7 +64,7 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     if let Err(error) = store.maintain(TIDYING) {
         tell(&format!("warning: failed to tidy up the store: {error}\n"));
     }
-    ended
+    ended.map(|(exit, _)| exit)
 }
 
 /// What a person wants of the scheduler.
