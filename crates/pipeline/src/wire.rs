@@ -83,6 +83,8 @@ struct Record {
 enum What {
     PipelineCreated {
         parent: Option<(u64, u32, u32)>,
+        #[serde(default)]
+        jobs: Vec<String>,
     },
     JobStatus {
         job: u32,
@@ -114,6 +116,13 @@ enum What {
         job: u32,
         attempt: u32,
         result: JobResult,
+    },
+    WouldTrigger {
+        job: u32,
+        attempt: u32,
+        project: String,
+        #[serde(rename = "ref")]
+        reference: Option<String>,
     },
     JobFinished {
         job: u32,
@@ -184,8 +193,9 @@ enum Why {
 impl What {
     fn of(kind: &EventKind) -> What {
         match kind {
-            EventKind::PipelineCreated { parent } => What::PipelineCreated {
+            EventKind::PipelineCreated { parent, jobs } => What::PipelineCreated {
                 parent: parent.map(|key| (key.pipeline.0, key.job.0, key.attempt.0)),
+                jobs: jobs.iter().map(|name| name.to_string()).collect(),
             },
             EventKind::JobStatus {
                 job,
@@ -244,6 +254,17 @@ impl What {
                 attempt: attempt.0,
                 result: result.clone(),
             },
+            EventKind::WouldTrigger {
+                job,
+                attempt,
+                project,
+                reference,
+            } => What::WouldTrigger {
+                job: job.0,
+                attempt: attempt.0,
+                project: project.to_string(),
+                reference: reference.as_deref().map(str::to_owned),
+            },
             EventKind::JobFinished {
                 job,
                 attempt,
@@ -266,7 +287,8 @@ impl What {
 
     fn kind(self) -> Option<EventKind> {
         Some(match self {
-            What::PipelineCreated { parent } => EventKind::PipelineCreated {
+            What::PipelineCreated { parent, jobs } => EventKind::PipelineCreated {
+                jobs: jobs.into_iter().map(Into::into).collect(),
                 parent: parent.map(|(pipeline, job, attempt)| JobKey {
                     pipeline: PipelineId(pipeline),
                     job: JobIdx(job),
@@ -329,6 +351,17 @@ impl What {
                 job: JobIdx(job),
                 attempt: Attempt(attempt),
                 result,
+            },
+            What::WouldTrigger {
+                job,
+                attempt,
+                project,
+                reference,
+            } => EventKind::WouldTrigger {
+                job: JobIdx(job),
+                attempt: Attempt(attempt),
+                project: project.into(),
+                reference: reference.map(Into::into),
             },
             What::JobFinished {
                 job,
@@ -458,6 +491,8 @@ impl Why {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::result::{EnvironmentResult, PagesResult, ReleaseResult};
 
@@ -536,7 +571,14 @@ mod tests {
             job,
             attempt,
         });
-        kinds.push(EventKind::PipelineCreated { parent });
+        let jobs = Arc::from(["a".into(), "b".into()]);
+        kinds.push(EventKind::PipelineCreated { parent, jobs });
+        kinds.push(EventKind::WouldTrigger {
+            job,
+            attempt,
+            project: "g/p".into(),
+            reference: Some("main".into()),
+        });
         kinds.push(EventKind::JobSection {
             job,
             attempt,

@@ -7,6 +7,7 @@ mod log_lines;
 mod plain;
 mod progress;
 mod results;
+mod run_progress;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -19,4 +20,5 @@ pub use log_lines::{LogLines, Shown};
 pub use plain::PlainRun;
 pub use progress::{JobProgress, Progress};
 pub use results::results;
+pub use run_progress::{Member, RunProgress};
 pub use summary::{quoted, summary};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tidegate_config::{Dialect, Edition, Loaded, RootFile, load};
-use tidegate_plan::{Detail, Plan, plan};
+use tidegate_plan::{Detail, Plan, plan, stopped_before_loading};
 use tidegate_scenario::{CacheState, Fact, Facts, Place, Recorder, Scenario, World, WorldError};
 use tidegate_settings::Settings;
 use tidegate_store::Store;
@@ -66,6 +66,7 @@ impl Project {
         };
         let given = global.data_dir.as_deref().or(settings.data_dir.as_deref());
         let data_dir = data_dir(given)?;
+        scenario.iid = next_iid(&data_dir, &project_key(&checkout, &scenario));
         let reading = reading(global, &settings)?;
         let network = match (global.offline, global.update) {
             (true, _) => Network::Forbidden,
@@ -121,6 +122,11 @@ impl Project {
 
     fn load_as(&self, reading: &tidegate_config::Settings) -> Result<Loaded, Failure> {
         self.in_world(|world| load(&self.root, &self.scenario, world, reading))
+    }
+
+    /// The plan of a pipeline that GitLab ends before it reads the configuration, whatever stands there.
+    pub(crate) fn stopped(&self) -> Option<Plan> {
+        stopped_before_loading(&self.scenario, &tidegate_plan::Settings::default())
     }
 
     /// Plans the pipeline of a configuration that loaded without errors.
@@ -210,13 +216,7 @@ impl Project {
     /// Under which name the store keeps what belongs to this project: its path where it has a remote, else its directory, so that
     /// two projects of one name do not share caches.
     pub(crate) fn key(&self) -> String {
-        match self.checkout.remote {
-            Some(_) => format!(
-                "{}/{}",
-                self.scenario.server.host, self.scenario.project.path
-            ),
-            None => self.checkout.root.to_string_lossy().into_owned(),
-        }
+        project_key(&self.checkout, &self.scenario)
     }
 
     fn caches(&self) -> StoredCaches<'_> {
@@ -225,6 +225,22 @@ impl Project {
             key: self.key(),
         }
     }
+}
+
+fn project_key(checkout: &Checkout, scenario: &Scenario) -> String {
+    match checkout.remote {
+        Some(_) => format!("{}/{}", scenario.server.host, scenario.project.path),
+        None => checkout.root.to_string_lossy().into_owned(),
+    }
+}
+
+/// The number in its project that a pipeline created now gets; not known where the store cannot be read, which is told where the
+/// store is needed.
+fn next_iid(data_dir: &Path, key: &str) -> Option<u64> {
+    if !data_dir.exists() {
+        return Some(1);
+    }
+    Store::open(data_dir).ok()?.next_iid(key).ok()
 }
 
 /// The settings files of the project and of the user.

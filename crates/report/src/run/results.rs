@@ -4,17 +4,22 @@ use std::fmt::Write as _;
 
 use tidegate_pipeline::{EnvironmentResult, JobResult, PagesResult, ReleaseResult, Status};
 
-use super::progress::Progress;
+use super::run_progress::{Member, RunProgress};
 use super::summary::quoted;
 
 /// One line for every environment, release and site that the jobs of a run left, without the line break.
 ///
 /// `run` is named in commands; without it they are about the last run. An environment stands as what was last done to it.
-pub fn results(progress: &Progress, run: Option<u64>) -> Vec<String> {
-    let all = progress.results();
+pub fn results(progress: &RunProgress, run: Option<u64>) -> Vec<String> {
+    let members = progress.members();
+    let all = members.iter().flat_map(|member| of_member(member, run));
+    all.collect()
+}
+
+fn of_member(member: &Member<'_>, run: Option<u64>) -> Vec<String> {
+    let all = member.progress.results();
     let mut lines = Vec::new();
     for (at, (job, result)) in all.iter().enumerate() {
-        let name = &progress.pipeline().job(*job).name;
         lines.push(match result {
             JobResult::Environment(it) => {
                 let later = all[at + 1..]
@@ -23,10 +28,10 @@ pub fn results(progress: &Progress, run: Option<u64>) -> Vec<String> {
                 if later {
                     continue;
                 }
-                environment(progress, it, run)
+                environment(member, it, run)
             }
             JobResult::Release(it) => release(it),
-            JobResult::Pages(it) => pages(it, name, run),
+            JobResult::Pages(it) => pages(it, &member.name(*job), run),
         });
     }
     lines
@@ -36,7 +41,7 @@ fn is_of(result: &JobResult, environment: &str) -> bool {
     matches!(result, JobResult::Environment(it) if it.name == environment)
 }
 
-fn environment(progress: &Progress, it: &EnvironmentResult, run: Option<u64>) -> String {
+fn environment(member: &Member<'_>, it: &EnvironmentResult, run: Option<u64>) -> String {
     let mut line = format!("environment {}: ", it.name);
     match (&*it.action, &it.url) {
         ("stop", _) => {
@@ -53,13 +58,13 @@ fn environment(progress: &Progress, it: &EnvironmentResult, run: Option<u64>) ->
         let _ = write!(line, ", GitLab would stop it in {period}");
     }
     if let Some(stop) = &it.on_stop {
-        let found = progress.pipeline().find(stop);
-        match found.map(|at| progress.job(at).status) {
-            Some(Status::Manual) => {
+        let found = member.progress.pipeline().find(stop);
+        match found.map(|at| (at, member.progress.job(at).status)) {
+            Some((at, Status::Manual)) => {
                 let _ = write!(
                     line,
                     "; stop with `tidegate run --play {}{}`",
-                    quoted(stop),
+                    quoted(&member.name(at)),
                     of_run(run)
                 );
             }

@@ -11,7 +11,7 @@ use signal_hook::iterator::Signals;
 use tidegate_config::Loaded;
 use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
 use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
-use tidegate_report::run::{Progress, html, junit, summary};
+use tidegate_report::run::{RunProgress, html, junit, summary};
 use tidegate_run::{
     Base, Control, Interrupt, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
     missing_artifacts, repository_directory, run as run_pipeline,
@@ -71,6 +71,12 @@ pub(super) fn planned(
     project: &Project,
 ) -> Result<Planned, Failure> {
     let mut loaded = project.load()?;
+    if loaded.config.is_none()
+        && let Some(stopped) = project.stopped()
+    {
+        require_planned(global, &loaded, &stopped)?;
+        pipeline_of(&stopped)?;
+    }
     require_valid(global, &loaded)?;
     if args.force
         && let Some(config) = &mut loaded.config
@@ -95,7 +101,7 @@ pub(super) fn start(
     args: &RunArgs,
     project: &Project,
     planned: Planned,
-) -> Result<(Exit, Progress), Failure> {
+) -> Result<(Exit, RunProgress), Failure> {
     let Planned { loaded, pipeline } = planned;
     if let Some(config) = &loaded.config {
         let problems = unsupported::problems(config, &pipeline, args.executor, &providers(project));
@@ -118,8 +124,8 @@ pub(super) fn perform(
     global: &Global,
     args: &RunArgs,
     setup: RunSetup,
-) -> Result<(Exit, Progress), Failure> {
-    let pipeline = Arc::clone(&setup.pipeline);
+) -> Result<(Exit, RunProgress), Failure> {
+    let pipeline = Arc::clone(&setup.facts.pipeline);
     let mut view = view(pipeline, global, args.quiet, args.format);
     let mut signals = None;
     let ended = run_pipeline(setup, view.as_mut(), |control| signals = watch(control));
@@ -133,6 +139,7 @@ pub(super) fn perform(
     write_reports(args, view.progress())?;
     let exit = match ended.status {
         _ if ended.interrupted => Exit::Interrupted,
+        _ if ended.unheeded_failure => Exit::Failed,
         Status::Success | Status::Manual | Status::Skipped => Exit::Fine,
         _ => Exit::Failed,
     };
@@ -140,12 +147,14 @@ pub(super) fn perform(
 }
 
 /// How to start the jobs that wait for a person.
-fn manual_hint(progress: &Progress) -> String {
-    let waiting: Vec<String> = progress
-        .in_stage_order()
-        .filter(|(_, job)| job.status == Status::Manual)
-        .map(|(at, _)| format!("`{}`", progress.pipeline().job(at).name))
-        .collect();
+fn manual_hint(progress: &RunProgress) -> String {
+    let mut waiting = Vec::new();
+    for member in progress.members() {
+        let manual = member
+            .jobs()
+            .filter(|(_, job)| job.status == Status::Manual);
+        waiting.extend(manual.map(|(at, _)| format!("`{}`", member.name(at))));
+    }
     if waiting.is_empty() {
         return String::new();
     }
@@ -153,8 +162,8 @@ fn manual_hint(progress: &Progress) -> String {
     format!("hint: `tidegate run --play JOB` starts a job that waits for you: {names}\n")
 }
 
-fn write_reports(args: &RunArgs, progress: &Progress) -> Result<(), Failure> {
-    let write = |path: &Option<PathBuf>, render: fn(&Progress) -> String| match path {
+fn write_reports(args: &RunArgs, progress: &RunProgress) -> Result<(), Failure> {
+    let write = |path: &Option<PathBuf>, render: fn(&RunProgress) -> String| match path {
         Some(path) => std::fs::write(path, render(progress))
             .map_err(|error| failed(&format!("write {}", path.display()), &error)),
         None => Ok(()),
@@ -220,6 +229,8 @@ pub(super) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
             .default_timeout
             .map_or(DEFAULT_TIMEOUT, |period| period.0),
         shell: ShellKind::Bash,
+        origin: "".into(),
+        base_of: None,
     }
 }
 

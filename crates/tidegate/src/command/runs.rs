@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use tidegate_pipeline::{EventKind, JobIdx, JobResult, Status};
-use tidegate_report::run::{Progress, results};
+use tidegate_report::run::{RunProgress, results};
 use tidegate_run::{Journal, StoredRun};
 use tidegate_store::RunRecord;
 
@@ -63,7 +63,7 @@ impl Shown {
             .zip(last)
             .map(|(first, last)| Duration::from_millis(last.saturating_sub(first)));
         let progress = facts.as_ref().map(|facts| {
-            let mut progress = Progress::new(facts.pipeline.clone());
+            let mut progress = RunProgress::new(facts.pipeline.clone());
             journal
                 .events
                 .iter()
@@ -72,7 +72,9 @@ impl Shown {
         });
         let left = progress.as_ref();
         let left = left.map(|progress| results(progress, Some(record.id.0)));
-        let made = progress.iter().flat_map(|progress| progress.results());
+        let made = progress
+            .iter()
+            .flat_map(|progress| progress.root().results());
         let made = made.map(|(_, result)| result.clone()).collect();
         let git = facts.map(|facts| facts.git).unwrap_or_default();
         Ok(Shown {
