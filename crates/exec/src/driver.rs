@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use tidegate_pipeline::{CacheWhen, FailureReason, JobSpec, ShellKind, Status, StepSpec};
+use tidegate_pipeline::{
+    CacheSpec, CacheWhen, FailureReason, JobSpec, ShellKind, Status, StepSpec,
+};
 
 use crate::cancel::{CancelReason, Canceller};
 use crate::duration;
@@ -301,11 +303,10 @@ impl Driver {
 
     fn restore_cache(&mut self) -> Result<(), JobError> {
         let spec = self.run.spec.clone();
-        let pushes_only = |policy: &str| self.variables.expand(policy) == "push";
         let caches: Vec<_> = spec
             .caches
             .iter()
-            .filter(|cache| !pushes_only(&cache.policy))
+            .filter(|cache| names_files(cache))
             .collect();
         if caches.is_empty() {
             return Ok(());
@@ -421,11 +422,10 @@ impl Driver {
 
     fn save_cache(&mut self, succeeded: bool) -> Result<(), JobError> {
         let spec = self.run.spec.clone();
-        let pulls_only = |policy: &str| self.variables.expand(policy) == "pull";
         let caches: Vec<_> = spec
             .caches
             .iter()
-            .filter(|cache| fits(cache.when, succeeded) && !pulls_only(&cache.policy))
+            .filter(|cache| names_files(cache) && fits(cache.when, succeeded))
             .collect();
         if caches.is_empty() {
             return Ok(());
@@ -797,6 +797,11 @@ fn trace(run: &mut JobRun, variables: &JobVariables, features: &Features) -> Tra
         true => trace.with_timestamps(SystemTime::now),
         false => trace,
     }
+}
+
+/// Whether the cache means any files. One that only goes one way by its policy still has its section, which says so.
+fn names_files(cache: &CacheSpec) -> bool {
+    !cache.paths.is_empty() || cache.untracked
 }
 
 fn fits(when: CacheWhen, succeeded: bool) -> bool {

@@ -54,6 +54,7 @@ pub fn run(
             setup
                 .stored(first)
                 .save(&setup.store, run, &setup.base.tracked)?;
+            setup.pins.save(&setup.store, run)?;
             first
         }
     };
@@ -80,6 +81,7 @@ pub fn run(
             tracked: setup.base.tracked,
             project: setup.project,
             run: record.id,
+            pins: setup.pins,
             grace: setup.grace,
             log_limit: setup.log_limit,
             version: setup.version,
@@ -221,6 +223,7 @@ impl Engine<'_> {
             self.take(message)?;
         }
         self.log.flush()?;
+        self.shared.pins.let_old_go();
         self.observer.tick(now_ms());
         Ok(())
     }
@@ -750,6 +753,7 @@ impl Engine<'_> {
             store: &shared.store,
             project: &shared.project.key,
             run: self.record.id,
+            pins: &shared.pins,
         };
         Ok(shelf.all_present(spec, wanted, &self.variables(spec, slot))?)
     }

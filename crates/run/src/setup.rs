@@ -14,6 +14,7 @@ use tidegate_store::{NewRun, RunLog, RunRecord, Store, StoreError};
 use tidegate_workspace::{Backend, Layer};
 
 use crate::engine::Resumption;
+use crate::pins::Pins;
 use crate::stored_run::StoredRun;
 
 /// A run that is registered and has not started.
@@ -55,6 +56,8 @@ pub struct RunSetup {
     pub backend: Backend,
     /// The tree all jobs start from.
     pub base: Base,
+    /// Caches that decisions of the plan relied on.
+    pub pins: Pins,
     /// How many jobs run at once.
     pub parallel: NonZeroUsize,
     /// Facts of the project.

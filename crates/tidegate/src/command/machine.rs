@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
-use tidegate_run::{Base, Begun, Resumption, RunSetup, StoredRun};
+use tidegate_run::{Base, Begun, Pins, Resumption, RunSetup, StoredRun};
 use tidegate_store::Store;
 use tidegate_workspace::{Backend, Wanted, probe};
 
@@ -51,13 +51,14 @@ impl Machine {
         })
     }
 
-    /// Everything a run needs; `past` is what happened so far of one that goes on.
+    /// Everything a run needs; `pins` are the caches its plan relies on, `past` is what happened so far of one that goes on.
     pub(super) fn setup(
         self,
         args: &RunArgs,
         begun: Begun,
         base: Base,
         facts: StoredRun,
+        pins: Pins,
         past: Option<Resumption>,
     ) -> Result<RunSetup, Failure> {
         Ok(RunSetup {
@@ -70,6 +71,7 @@ impl Machine {
             environment: environment(&self.settings),
             backend: self.backend,
             base,
+            pins,
             parallel: args.parallel.or(self.settings.jobs).unwrap_or_else(cores),
             project: facts.project,
             git: facts.git,

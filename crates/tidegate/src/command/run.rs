@@ -9,10 +9,10 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
-use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
+use tidegate_plan::{Outcome, Plan, ProtectedCaches, cache_suffix};
 use tidegate_report::run::{Progress, html, junit, summary};
 use tidegate_run::{
-    Base, Control, Interrupt, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
+    Base, Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
     repository_directory, run as run_pipeline,
 };
 use tidegate_store::{RunId, Store};
@@ -26,7 +26,7 @@ use crate::cli::{Global, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
 use crate::terminal::{style, tell};
-use crate::upkeep::{after_run, quota};
+use crate::upkeep::{Limits, When, after_run};
 use crate::view::view;
 
 /// Timeout of jobs that set none, GitLab's default.
@@ -45,8 +45,9 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     {
         selection::force(config, &args.jobs);
     }
+    let pins = Pins::default();
     let plan = project
-        .plan(&loaded, &Detail::Compact)?
+        .plan_to_run(&loaded, &pins)?
         .ok_or_else(Failure::shown)?;
     require_planned(global, &loaded, &plan)?;
     let pipeline = chosen(global, args, pipeline_of(&plan)?, &plan)?;
@@ -59,10 +60,10 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
             ));
         }
     }
-    let setup = setup(&project, args, pipeline)?;
+    let setup = setup(&project, args, pipeline, pins)?;
     let store = setup.store.clone();
     let exit = perform(global, args, setup)?;
-    after_run(&store, &quota(&project.settings.cache));
+    after_run(&store, &Limits::of(&project.settings), When::Due);
     Ok(exit)
 }
 
@@ -125,12 +126,17 @@ pub(super) fn pipeline_of(plan: &Plan) -> Result<Arc<Pipeline>, Failure> {
     }
 }
 
-fn setup(project: &Project, args: &RunArgs, pipeline: Arc<Pipeline>) -> Result<RunSetup, Failure> {
+fn setup(
+    project: &Project,
+    args: &RunArgs,
+    pipeline: Arc<Pipeline>,
+    pins: Pins,
+) -> Result<RunSetup, Failure> {
     let machine = Machine::open(project, args.workspace.as_deref())?;
     let key = project.key();
     let begun = begin(&machine.store, &key).map_err(|error| failed("begin the run", &error))?;
     let base = base(project, &machine.store, begun.record.id, Keep::Run)?;
-    machine.setup(args, begun, base, facts(project, pipeline), None)
+    machine.setup(args, begun, base, facts(project, pipeline), pins, None)
 }
 
 /// What a run of the project is begun with; its jobs get their numbers when it starts.
@@ -211,14 +217,13 @@ pub(super) fn base(
             skipped.why
         ));
     }
-    let repository = match keep {
+    let (kept, repository) = match keep {
         Keep::Run => {
-            store
-                .keep_base(&taken.entry, run)
-                .map_err(|error| failed(&error))?;
-            repository_directory(store, run)
+            let kept = store.keep_base(&taken.entry, run);
+            let kept = kept.map_err(|error| failed(&error))?;
+            (Some(kept), repository_directory(store, run))
         }
-        Keep::Process => private.path().join("repository"),
+        Keep::Process => (None, private.path().join("repository")),
     };
     std::fs::create_dir(&repository).map_err(|error| failed(&error))?;
     let made = job_repository(&project.checkout, &repository).map_err(|error| failed(&error))?;
@@ -229,7 +234,7 @@ pub(super) fn base(
     let tracked = tracked_paths(&project.checkout).map_err(|error| failed(&error))?;
     let tracked: BTreeSet<PathBuf> = tracked.unwrap_or(paths).into_iter().collect();
     let tracked: Vec<PathBuf> = tracked.into_iter().collect();
-    let guard = Box::new((private, taken.lease));
+    let guard = Box::new((private, taken.lease, kept));
     Ok(Base {
         layers,
         tracked: tracked.into(),
