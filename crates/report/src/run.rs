@@ -17,4 +17,4 @@ pub use junit::junit;
 pub use log_lines::{LogLines, Shown};
 pub use plain::PlainRun;
 pub use progress::{JobProgress, Progress};
-pub use summary::summary;
+pub use summary::{quoted, summary};

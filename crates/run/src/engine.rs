@@ -15,10 +15,11 @@ use tidegate_pipeline::{
     Pipeline, PipelineId, Reason, StartFacts, Status, event_to_json, job_spec,
 };
 use tidegate_schedule::{Action, CancelCause, Input, ResourceGroups, Schedule};
-use tidegate_store::{ArtifactFilter, RunId, RunLog, RunRecord};
+use tidegate_store::{Artifact, ArtifactFilter, Lease, RunId, RunLog, RunRecord};
 
 use crate::cache::Shelf;
 use crate::control::{Control, Interrupt};
+use crate::earlier::{dotenv_of, newest_artifacts, runs_of};
 use crate::input_record::input_to_json;
 use crate::job::{Shared, Task, perform, runner_facts};
 use crate::message::{JobEnd, Message};
@@ -657,6 +658,13 @@ impl Engine<'_> {
             .filter_map(|source| self.dotenv.get(source))
             .flatten();
         let job_id = self.job_id(at, attempt);
+        let earlier = self.earlier(at)?;
+        let earlier_dotenv = dotenv_of(&earlier);
+        let earlier_dependencies = job.from_earlier_runs.iter().map(|name| DependencySpec {
+            job: None,
+            name: Arc::clone(name),
+            job_id: 0,
+        });
         let facts = StartFacts {
             key: JobKey {
                 pipeline: PipelineId(self.record.id.0),
@@ -665,10 +673,9 @@ impl Engine<'_> {
             },
             job_id,
             persisted: self.persisted(at, job, job_id),
-            dotenv: dotenv.cloned().collect(),
-            dependencies: sources
-                .iter()
-                .map(|source| self.dependency(*source))
+            dotenv: earlier_dotenv.chain(dotenv.cloned()).collect(),
+            dependencies: earlier_dependencies
+                .chain(sources.iter().map(|source| self.dependency(*source)))
                 .collect(),
             default_timeout: self.facts.default_timeout,
             git: self.facts.git.clone(),
@@ -685,7 +692,7 @@ impl Engine<'_> {
     fn dependency(&self, source: JobIdx) -> DependencySpec {
         let job_id = self.job_id(source, self.schedule.attempt(source));
         DependencySpec {
-            job: source,
+            job: Some(source),
             name: self.pipeline.job(source).name.clone(),
             job_id,
         }
@@ -736,6 +743,21 @@ impl Engine<'_> {
         facts.chain(named).map(persisted).collect()
     }
 
+    /// What earlier runs left for a job that runs without those it comes from.
+    fn earlier(&self, at: JobIdx) -> Result<Vec<(Artifact, Lease)>, RunError> {
+        let names = &self.pipeline.job(at).from_earlier_runs;
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Shared { store, project, .. } = &*self.shared;
+        let runs = runs_of(store, &project.key)?;
+        let mut all = Vec::new();
+        for name in names {
+            all.extend(newest_artifacts(store, &runs, name, self.record.id)?);
+        }
+        Ok(all)
+    }
+
     fn variables(&self, spec: &JobSpec, slot: u32) -> JobVariables {
         let features = Features::of(&spec.variables);
         let runner = runner_facts(&self.shared.version, slot);
@@ -758,17 +780,16 @@ impl Engine<'_> {
         Ok(shelf.all_present(spec, wanted, &self.variables(spec, slot))?)
     }
 
-    fn artifacts_of(
-        &self,
-        spec: &JobSpec,
-    ) -> Result<Vec<(tidegate_store::Artifact, tidegate_store::Lease)>, RunError> {
+    fn artifacts_of(&self, spec: &JobSpec) -> Result<Vec<(Artifact, Lease)>, RunError> {
         let run: RunId = self.record.id;
-        let mut all = Vec::new();
+        let mut all = self.earlier(spec.key.job)?;
+        all.retain(|(artifact, _)| artifact.r#type == "archive");
         for dependency in &spec.dependencies {
+            let Some(job) = dependency.job else { continue };
             let filter = ArtifactFilter {
                 run: Some(run),
                 job: Some(&dependency.name),
-                attempt: Some(self.schedule.attempt(dependency.job).0),
+                attempt: Some(self.schedule.attempt(job).0),
                 r#type: Some("archive"),
             };
             for artifact in self.shared.store.find_artifacts(filter)? {

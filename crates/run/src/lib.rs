@@ -13,6 +13,7 @@
 mod cache;
 mod control;
 mod dotenv;
+mod earlier;
 mod engine;
 mod files;
 mod input_record;
@@ -31,6 +32,7 @@ mod tree_files;
 mod trees;
 
 pub use control::{Control, Interrupt};
+pub use earlier::missing_artifacts;
 pub use engine::{Resumption, run};
 pub use journal::{Follow, Journal, JournalError};
 pub use pins::Pins;

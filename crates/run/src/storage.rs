@@ -127,7 +127,14 @@ impl Storage for JobStorage {
                 .iter()
                 .find(|artifact| artifact.job == **name);
             let Some(artifact) = artifact else { continue };
-            trace.info(&format!("Downloading artifacts for {name} ({id})..."));
+            trace.info(&if artifact.run == self.run {
+                format!("Downloading artifacts for {name} ({id})...")
+            } else {
+                format!(
+                    "Downloading artifacts for {name} of run {}...",
+                    artifact.run
+                )
+            });
             trace.line(&format!(
                 "{} files, {} bytes",
                 artifact.files, artifact.bytes

@@ -102,6 +102,17 @@ impl Store {
         Ok((record, log))
     }
 
+    /// The number in its project that the next run of `project` gets, unless another process begins one first.
+    pub fn next_iid(&self, project: &str) -> Result<u64> {
+        let name = format!("iid {project}");
+        let last: Option<i64> = self.read(|connection| {
+            let mut query =
+                connection.prepare_cached("SELECT value FROM counters WHERE name = ?")?;
+            Ok(query.query_row([name], |row| row.get(0)).optional()?)
+        })?;
+        Ok(last.unwrap_or_default().unsigned_abs() + 1)
+    }
+
     /// The next `count` job ids, unique in the store and rising; the first of them.
     pub fn allocate_job_ids(&self, count: u64) -> Result<u64> {
         self.write(|transaction| take(transaction, "job", count))

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use tidegate_config::{Dialect, Edition, Loaded, RootFile, load};
-use tidegate_plan::{Detail, Plan, plan};
+use tidegate_plan::{Detail, Plan, plan, stopped_before_loading};
 use tidegate_run::Pins;
 use tidegate_scenario::{CacheState, Fact, Facts, Place, Recorder, Scenario, World, WorldError};
 use tidegate_settings::Settings;
@@ -68,6 +68,7 @@ impl Project {
         };
         let given = global.data_dir.as_deref().or(settings.data_dir.as_deref());
         let data_dir = data_dir(given)?;
+        scenario.iid = next_iid(&data_dir, &project_key(&checkout, &scenario));
         let reading = reading(global, &settings)?;
         let network = match (global.offline, global.update) {
             (true, _) => Network::Forbidden,
@@ -125,6 +126,11 @@ impl Project {
         self.in_world(|world| load(&self.root, &self.scenario, world, reading))
     }
 
+    /// The plan of a pipeline that GitLab ends before it reads the configuration, whatever stands there.
+    pub(crate) fn stopped(&self) -> Option<Plan> {
+        stopped_before_loading(&self.scenario, &tidegate_plan::Settings::default())
+    }
+
     /// Plans the pipeline of a configuration that loaded without errors.
     pub(crate) fn plan(&self, loaded: &Loaded, detail: &Detail) -> Result<Option<Plan>, Failure> {
         let Some(config) = &loaded.config else {
@@ -138,6 +144,7 @@ impl Project {
     pub(crate) fn plan_to_run(
         &self,
         loaded: &Loaded,
+        detail: &Detail,
         pins: &Pins,
     ) -> Result<Option<Plan>, Failure> {
         let Some(config) = &loaded.config else {
@@ -149,8 +156,23 @@ impl Project {
             store: OnceCell::new(),
             pins,
         };
-        let ask = |world: &dyn World| plan(config, &self.scenario, world, &Detail::Compact);
+        let ask = |world: &dyn World| plan(config, &self.scenario, world, detail);
         self.in_world_of(&caches, ask).map(Some)
+    }
+
+    /// As [`Project::plan`], as if exactly these paths had changed.
+    pub(crate) fn plan_if_changed(
+        &self,
+        loaded: &Loaded,
+        paths: Vec<String>,
+    ) -> Result<Option<Plan>, Failure> {
+        let Some(config) = &loaded.config else {
+            return Ok(None);
+        };
+        let mut scenario = self.scenario.clone();
+        scenario.overrides.changed_paths = Some(Some(paths));
+        self.in_world(|world| plan(config, &scenario, world, &Detail::Compact))
+            .map(Some)
     }
 
     /// Asks the world something, and pins what was fetched for the answer.
@@ -223,13 +245,7 @@ impl Project {
     /// Under which name the store keeps what belongs to this project: its path where it has a remote, else its directory, so that
     /// two projects of one name do not share caches.
     pub(crate) fn key(&self) -> String {
-        match self.checkout.remote {
-            Some(_) => format!(
-                "{}/{}",
-                self.scenario.server.host, self.scenario.project.path
-            ),
-            None => self.checkout.root.to_string_lossy().into_owned(),
-        }
+        project_key(&self.checkout, &self.scenario)
     }
 
     fn caches(&self) -> StoredCaches<'_> {
@@ -238,6 +254,22 @@ impl Project {
             key: self.key(),
         }
     }
+}
+
+fn project_key(checkout: &Checkout, scenario: &Scenario) -> String {
+    match checkout.remote {
+        Some(_) => format!("{}/{}", scenario.server.host, scenario.project.path),
+        None => checkout.root.to_string_lossy().into_owned(),
+    }
+}
+
+/// The number in its project that a pipeline created now gets; not known where the store cannot be read, which is told where the
+/// store is needed.
+fn next_iid(data_dir: &Path, key: &str) -> Option<u64> {
+    if !data_dir.exists() {
+        return Some(1);
+    }
+    Store::open(data_dir).ok()?.next_iid(key).ok()
 }
 
 /// The settings files of the project and of the user.

@@ -157,8 +157,8 @@ fn weight(style: Style) -> Paint {
     }
 }
 
-/// The name as it must be typed.
-fn quoted(name: &str) -> String {
+/// The name of a job as it must be typed in a shell.
+pub fn quoted(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
     if !name.is_empty() && name.chars().all(plain) {
         return name.to_owned();

@@ -59,7 +59,7 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     let ended = perform(global, args, setup);
     // What the stopped process had in hand was moved to the trash when the store was opened.
     after_run(&store, &Limits::of(&project.settings), When::Now);
-    ended
+    ended.map(|(exit, _)| exit)
 }
 
 /// The caches that the run relied on, as far as they are still there.
