@@ -13,7 +13,7 @@ use tidegate_store::{Entry, Lease, RunId, Store, StoreError};
 
 /// How long a run keeps a cache at most.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
-/// The file of a run with the keys its decisions relied on.
+/// The file of a run with the projects and keys its decisions relied on.
 const FILE: &str = "caches.json";
 
 /// The caches a run keeps. Clones share them.
@@ -87,8 +87,10 @@ impl Pins {
         if held.is_empty() {
             return Ok(());
         }
-        let keys: Vec<&String> = held.keys().map(|(_, key)| key).collect();
-        store.write_run_file(run, FILE, serde_json::json!(keys).to_string().as_bytes())
+        let places: Vec<&(String, String)> = held.keys().collect();
+        let text = serde_json::json!(places).to_string();
+        drop(held);
+        store.write_run_file(run, FILE, text.as_bytes())
     }
 
     /// Keeps what is still there of what an earlier process of the run relied on, and of what its jobs saved.
@@ -105,9 +107,12 @@ impl Pins {
     ) -> Result<Pins, StoreError> {
         let noted = store.read_run_file(run, FILE)?.unwrap_or_default();
         // Without the note, as after a crash while it was written, the jobs look for themselves.
-        let noted: Vec<String> = serde_json::from_slice(&noted).unwrap_or_default();
+        let noted: Vec<(String, String)> = serde_json::from_slice(&noted).unwrap_or_default();
         let pins = Pins::default();
-        for key in noted.into_iter().map(Arc::from).chain(saved) {
+        for (project, key) in noted {
+            pins.keep(store, &project, &key)?;
+        }
+        for key in saved {
             pins.keep(store, project, &key)?;
         }
         Ok(pins)

@@ -11,7 +11,7 @@ use tidegate_exec::{JobVariables, Storage, StorageContext, StorageFailure, Trace
 use tidegate_expr::Variable;
 use tidegate_pipeline::{
     ArtifactSpec, Attempt, CacheOutcome, CachePolicy, CacheSpec, DependencySpec, EventKind,
-    FailureReason, JobIdx,
+    FailureReason, JobIdx, PipelineId,
 };
 use tidegate_store::{Artifact, NewArtifact, RunId, Store};
 use tidegate_workspace::{Kind, Mode, TreeError, Union, Workspace, collect_entries};
@@ -365,8 +365,9 @@ impl JobStorage {
     }
 
     fn send(&self, kind: EventKind) {
+        let pipeline = PipelineId(self.run.0);
         // An error says that the run is over; nobody is left to be told.
-        let _ = self.sender.send(Message::Note(kind));
+        let _ = self.sender.send(Message::Note { pipeline, kind });
     }
 }
 

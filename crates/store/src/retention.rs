@@ -1,6 +1,6 @@
 //! Which runs are kept: the newest of each project, and none for longer than wanted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
 
@@ -21,58 +21,42 @@ pub struct Retention {
 }
 
 impl Store {
-    /// Removes the runs that are beyond `retention` at `now`, with their logs and artifacts; returns how many.
+    /// Removes the runs that are beyond `retention` at `now`, with their logs, artifacts and children; returns how many,
+    /// children not counted.
     pub fn prune_runs(&self, retention: &Retention, now: SystemTime) -> Result<usize> {
         let all = self.runs(None, usize::MAX)?;
-        let known: BTreeSet<RunId> = all.iter().map(|run| run.id).collect();
-        let mut children: BTreeMap<RunId, Vec<RunId>> = BTreeMap::new();
         let mut by_project: BTreeMap<&str, Vec<&RunRecord>> = BTreeMap::new();
         for run in &all {
-            match run.parent.filter(|parent| known.contains(parent)) {
-                Some(parent) => children.entry(parent).or_default().push(run.id),
-                None => by_project.entry(&run.project).or_default().push(run),
-            }
+            by_project.entry(&run.project).or_default().push(run);
         }
         let mut removed = 0;
         for runs in by_project.values() {
             for (place, run) in runs.iter().enumerate() {
-                if place > 0 && retention.is_over(place, run, now) {
-                    removed += self.remove_family(run.id, &children)?;
+                let over = place > 0 && retention.is_over(place, run, now);
+                if !over || self.is_in_use(run.id)? {
+                    continue;
+                }
+                match self.remove_run(run.id) {
+                    // Somebody has just gone on with it.
+                    Err(StoreError::RunBusy { .. }) => {}
+                    done => done.map(|()| removed += 1)?,
                 }
             }
         }
         Ok(removed)
     }
 
-    /// Removes a run with its children, all or none of them as far as anybody uses one when this begins.
-    fn remove_family(&self, head: RunId, children: &BTreeMap<RunId, Vec<RunId>>) -> Result<usize> {
-        let mut family = vec![head];
-        let mut at = 0;
-        while let Some(member) = family.get(at) {
-            family.extend(
-                children
-                    .get(member)
-                    .into_iter()
-                    .flatten()
-                    .copied()
-                    .collect::<Vec<_>>(),
-            );
-            at += 1;
+    /// Whether a run, or one below it, is being written or has artifacts that are leased.
+    fn is_in_use(&self, run: RunId) -> Result<bool> {
+        if self.is_run_live(run)? || self.has_leased_artifacts(run)? {
+            return Ok(true);
         }
-        for member in &family {
-            if self.is_run_live(*member)? || self.has_leased_artifacts(*member)? {
-                return Ok(0);
+        for below in self.runs_below(run)? {
+            if self.is_in_use(below.id)? {
+                return Ok(true);
             }
         }
-        let mut removed = 0;
-        // Children first: a run whose removal is interrupted still leads to what is left.
-        for member in family.into_iter().rev() {
-            match self.remove_run(member) {
-                Err(StoreError::RunBusy { .. }) => {}
-                done => done.map(|()| removed += 1)?,
-            }
-        }
-        Ok(removed)
+        Ok(false)
     }
 
     fn has_leased_artifacts(&self, run: RunId) -> Result<bool> {
@@ -189,7 +173,7 @@ mod tests {
         let (parent, _) = begun(&store, "a", None);
         let (child, _) = begun(&store, "a", Some(parent));
         let (_, grandchild) = begun(&store, "a", Some(child));
-        begun(&store, "a", None);
+        let (last, _) = begun(&store, "a", None);
         assert_eq!(store.prune_runs(&newest(2), SystemTime::now()).unwrap(), 0);
         assert_eq!(
             store.prune_runs(&newest(1), SystemTime::now()).unwrap(),
@@ -197,7 +181,8 @@ mod tests {
             "the grandchild is being written"
         );
         drop(grandchild);
-        assert_eq!(store.prune_runs(&newest(1), SystemTime::now()).unwrap(), 3);
-        assert_eq!(ids(&store), [4]);
+        assert_eq!(store.prune_runs(&newest(1), SystemTime::now()).unwrap(), 1);
+        assert_eq!(ids(&store), [last.0]);
+        assert_eq!(store.run(child).unwrap(), None);
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tidegate_pipeline::{CacheOutcome, EventKind, Pipeline};
-use tidegate_run::{Begun, Journal, Pins, Resumption};
-use tidegate_schedule::{IllegalInput, Input, MetState};
+use tidegate_pipeline::{CacheOutcome, EventKind, Pipeline, PipelineId};
+use tidegate_run::{Begun, Journal, Pins, Refused, Resumption};
+use tidegate_schedule::{Input, MetState};
 use tidegate_store::{RunId, RunRecord, StoreError};
 
 use super::machine::{Machine, failed};
@@ -23,7 +23,7 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
         None => past.choose(args.run)?,
     };
     let facts = past.facts(record.id)?;
-    let asked = asked(&facts.pipeline, args)?;
+    let asked = asked(&facts.pipeline, PipelineId(record.id.0), args)?;
     let log = past
         .store
         .open_run_log(record.id)
@@ -37,8 +37,8 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     let journal = Journal::read(&past.store, record.id).map_err(|error| failure(&error))?;
     let pipeline = Arc::clone(&facts.pipeline);
     let pins = pins(&past, record.id, &journal)?;
-    let past_run = Resumption::new(Arc::clone(&pipeline), facts.first_job_id, journal, asked)
-        .map_err(|error| refused(&pipeline, &record, &error))?;
+    let past_run = Resumption::new(&past.store, record.id, facts.clone(), journal, asked);
+    let past_run = past_run.map_err(|error| refused(&pipeline, &record, &error))?;
     if record.finished.is_some() && !past_run.has_work() {
         let id = record.id;
         return Err(Failure::unusable(format!("run {id} is over")).hint(format!(
@@ -77,20 +77,28 @@ fn pins(past: &Past, run: RunId, journal: &Journal) -> Result<Pins, Failure> {
 }
 
 /// What a person wants of the scheduler.
-fn asked(pipeline: &Pipeline, args: &RunArgs) -> Result<Vec<Input>, Failure> {
+fn asked(
+    pipeline: &Pipeline,
+    id: PipelineId,
+    args: &RunArgs,
+) -> Result<Vec<(PipelineId, Input)>, Failure> {
     let mut asked = Vec::new();
     for name in &args.retry {
         let jobs = jobs_named(pipeline, name)?;
-        asked.extend(jobs.into_iter().map(|job| Input::Retry { job }));
+        asked.extend(jobs.into_iter().map(|job| (id, Input::Retry { job })));
     }
     for name in &args.play {
         let jobs = jobs_named(pipeline, name)?;
-        asked.extend(jobs.into_iter().map(|job| Input::Play { job }));
+        asked.extend(jobs.into_iter().map(|job| (id, Input::Play { job })));
     }
     Ok(asked)
 }
 
-fn refused(pipeline: &Pipeline, record: &RunRecord, error: &IllegalInput) -> Failure {
+fn refused(pipeline: &Pipeline, record: &RunRecord, error: &Refused) -> Failure {
+    let error = match error {
+        Refused::Illegal { error, .. } => error,
+        Refused::Stored(error) => return failure(error),
+    };
     let (verb, expected) = match error.input {
         Input::Retry { .. } => ("retry", "only a finished job can be run again"),
         Input::Play { .. } => (

@@ -11,7 +11,7 @@ use signal_hook::iterator::Signals;
 use tidegate_config::Loaded;
 use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
 use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
-use tidegate_report::run::{Progress, html, junit, summary};
+use tidegate_report::run::{RunProgress, html, junit, summary};
 use tidegate_run::{
     Base, Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
     missing_artifacts, repository_directory, run as run_pipeline,
@@ -110,7 +110,7 @@ pub(super) fn start(
     args: &RunArgs,
     project: &Project,
     planned: Planned,
-) -> Result<(Exit, Progress), Failure> {
+) -> Result<(Exit, RunProgress), Failure> {
     let Planned {
         loaded,
         pipeline,
@@ -137,8 +137,8 @@ pub(super) fn perform(
     global: &Global,
     args: &RunArgs,
     setup: RunSetup,
-) -> Result<(Exit, Progress), Failure> {
-    let pipeline = Arc::clone(&setup.pipeline);
+) -> Result<(Exit, RunProgress), Failure> {
+    let pipeline = Arc::clone(&setup.facts.pipeline);
     let mut view = view(pipeline, global, args.quiet, args.format);
     let mut signals = None;
     let ended = run_pipeline(setup, view.as_mut(), |control| signals = watch(control));
@@ -152,6 +152,7 @@ pub(super) fn perform(
     write_reports(args, view.progress())?;
     let exit = match ended.status {
         _ if ended.interrupted => Exit::Interrupted,
+        _ if ended.unheeded_failure => Exit::Failed,
         Status::Success | Status::Manual | Status::Skipped => Exit::Fine,
         _ => Exit::Failed,
     };
@@ -159,12 +160,14 @@ pub(super) fn perform(
 }
 
 /// How to start the jobs that wait for a person.
-fn manual_hint(progress: &Progress) -> String {
-    let waiting: Vec<String> = progress
-        .in_stage_order()
-        .filter(|(_, job)| job.status == Status::Manual)
-        .map(|(at, _)| format!("`{}`", progress.pipeline().job(at).name))
-        .collect();
+fn manual_hint(progress: &RunProgress) -> String {
+    let mut waiting = Vec::new();
+    for member in progress.members() {
+        let manual = member
+            .jobs()
+            .filter(|(_, job)| job.status == Status::Manual);
+        waiting.extend(manual.map(|(at, _)| format!("`{}`", member.name(at))));
+    }
     if waiting.is_empty() {
         return String::new();
     }
@@ -172,8 +175,8 @@ fn manual_hint(progress: &Progress) -> String {
     format!("hint: `tidegate run --play JOB` starts a job that waits for you: {names}\n")
 }
 
-fn write_reports(args: &RunArgs, progress: &Progress) -> Result<(), Failure> {
-    let write = |path: &Option<PathBuf>, render: fn(&Progress) -> String| match path {
+fn write_reports(args: &RunArgs, progress: &RunProgress) -> Result<(), Failure> {
+    let write = |path: &Option<PathBuf>, render: fn(&RunProgress) -> String| match path {
         Some(path) => std::fs::write(path, render(progress))
             .map_err(|error| failed(&format!("write {}", path.display()), &error)),
         None => Ok(()),
@@ -244,6 +247,8 @@ pub(super) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
             .default_timeout
             .map_or(DEFAULT_TIMEOUT, |period| period.0),
         shell: ShellKind::Bash,
+        origin: "".into(),
+        base_of: None,
     }
 }
 
