@@ -14,6 +14,7 @@ mod resume;
 mod run;
 mod scenario;
 mod selection;
+mod served;
 mod settings;
 mod shell;
 mod store_commands;
