@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
 use tidegate_run::{
-    Base, Begun, NoPlanner, Providers, Resumption, RunSetup, SecretSource, StoredRun,
+    Base, Begun, NoPlanner, Pins, Providers, Resumption, RunSetup, SecretSource, StoredRun,
 };
 use tidegate_settings::{Source, Sources};
 use tidegate_store::Store;
@@ -57,13 +57,14 @@ impl Machine {
         })
     }
 
-    /// Everything a run needs; `past` is what happened so far of one that goes on.
+    /// Everything a run needs; `pins` are the caches its plan relies on, `past` is what happened so far of one that goes on.
     pub(super) fn setup(
         self,
         args: &RunArgs,
         begun: Begun,
         base: Base,
         facts: StoredRun,
+        pins: Pins,
         past: Option<Resumption>,
     ) -> Result<RunSetup, Failure> {
         Ok(RunSetup {
@@ -77,6 +78,7 @@ impl Machine {
             environment: environment(&self.settings),
             backend: self.backend,
             base,
+            pins,
             parallel: args.parallel.or(self.settings.jobs).unwrap_or_else(cores),
             grace: GRACE,
             log_limit: self
