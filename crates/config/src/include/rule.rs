@@ -211,7 +211,7 @@ impl Evaluation<'_> {
             _ => Some(node),
         };
         let items = match list.map(|node| &node.value) {
-            Some(Value::Seq(items)) => items.as_slice(),
+            Some(Value::Seq(items)) => &**items,
             Some(Value::Str(_)) => list.map(std::slice::from_ref).unwrap_or_default(),
             _ => &[],
         };
