@@ -1,9 +1,11 @@
 //! The project a command works on: where it is, what git says, its configuration and plan.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use tidegate_config::{Dialect, Edition, Loaded, RootFile, load};
-use tidegate_plan::{Detail, Plan, plan};
+use tidegate_plan::{Detail, Plan, plan, stopped_before_loading};
+use tidegate_run::Pins;
 use tidegate_scenario::{CacheState, Fact, Facts, Place, Recorder, Scenario, World, WorldError};
 use tidegate_settings::Settings;
 use tidegate_store::Store;
@@ -66,6 +68,7 @@ impl Project {
         };
         let given = global.data_dir.as_deref().or(settings.data_dir.as_deref());
         let data_dir = data_dir(given)?;
+        scenario.iid = next_iid(&data_dir, &project_key(&checkout, &scenario));
         let reading = reading(global, &settings)?;
         let network = match (global.offline, global.update) {
             (true, _) => Network::Forbidden,
@@ -129,6 +132,11 @@ impl Project {
         self.in_world(|world| load(&self.root, &self.scenario, world, reading))
     }
 
+    /// The plan of a pipeline that GitLab ends before it reads the configuration, whatever stands there.
+    pub(crate) fn stopped(&self) -> Option<Plan> {
+        stopped_before_loading(&self.scenario, &tidegate_plan::Settings::default())
+    }
+
     /// Plans the pipeline of a configuration that loaded without errors.
     pub(crate) fn plan(&self, loaded: &Loaded, detail: &Detail) -> Result<Option<Plan>, Failure> {
         let Some(config) = &loaded.config else {
@@ -138,9 +146,52 @@ impl Project {
             .map(Some)
     }
 
+    /// As [`Project::plan`], for a run: the caches that it says are there are kept for it in `pins`.
+    pub(crate) fn plan_to_run(
+        &self,
+        loaded: &Loaded,
+        detail: &Detail,
+        pins: &Pins,
+    ) -> Result<Option<Plan>, Failure> {
+        let Some(config) = &loaded.config else {
+            return Ok(None);
+        };
+        let caches = KeptCaches {
+            directory: &self.data_dir,
+            key: self.key(),
+            store: OnceCell::new(),
+            pins,
+        };
+        let ask = |world: &dyn World| plan(config, &self.scenario, world, detail);
+        self.in_world_of(&caches, ask).map(Some)
+    }
+
+    /// As [`Project::plan`], as if exactly these paths had changed.
+    pub(crate) fn plan_if_changed(
+        &self,
+        loaded: &Loaded,
+        paths: Vec<String>,
+    ) -> Result<Option<Plan>, Failure> {
+        let Some(config) = &loaded.config else {
+            return Ok(None);
+        };
+        let mut scenario = self.scenario.clone();
+        scenario.overrides.changed_paths = Some(Some(paths));
+        self.in_world(|world| plan(config, &scenario, world, &Detail::Compact))
+            .map(Some)
+    }
+
     /// Asks the world something, and pins what was fetched for the answer.
     fn in_world<T>(
         &self,
+        ask: impl FnOnce(&dyn World) -> Result<T, WorldError>,
+    ) -> Result<T, Failure> {
+        self.in_world_of(&self.caches(), ask)
+    }
+
+    fn in_world_of<T>(
+        &self,
+        caches: &dyn CacheProbe,
         ask: impl FnOnce(&dyn World) -> Result<T, WorldError>,
     ) -> Result<T, Failure> {
         let path = self.checkout.root.join("tidegate.lock");
@@ -169,8 +220,7 @@ impl Project {
                 &self.settings.includes.token_hosts,
             ),
         });
-        let caches = self.caches();
-        let world = GitWorld::new(&self.checkout, self.subject, &caches)
+        let world = GitWorld::new(&self.checkout, self.subject, caches)
             .with_fetcher(Some(&fetcher))
             .with_own_project(&project.path, &project.default_branch);
         let answer = ask(&world).map_err(broken)?;
@@ -201,13 +251,7 @@ impl Project {
     /// Under which name the store keeps what belongs to this project: its path where it has a remote, else its directory, so that
     /// two projects of one name do not share caches.
     pub(crate) fn key(&self) -> String {
-        match self.checkout.remote {
-            Some(_) => format!(
-                "{}/{}",
-                self.scenario.server.host, self.scenario.project.path
-            ),
-            None => self.checkout.root.to_string_lossy().into_owned(),
-        }
+        project_key(&self.checkout, &self.scenario)
     }
 
     fn caches(&self) -> StoredCaches<'_> {
@@ -216,6 +260,22 @@ impl Project {
             key: self.key(),
         }
     }
+}
+
+fn project_key(checkout: &Checkout, scenario: &Scenario) -> String {
+    match checkout.remote {
+        Some(_) => format!("{}/{}", scenario.server.host, scenario.project.path),
+        None => checkout.root.to_string_lossy().into_owned(),
+    }
+}
+
+/// The number in its project that a pipeline created now gets; not known where the store cannot be read, which is told where the
+/// store is needed.
+fn next_iid(data_dir: &Path, key: &str) -> Option<u64> {
+    if !data_dir.exists() {
+        return Some(1);
+    }
+    Store::open(data_dir).ok()?.next_iid(key).ok()
 }
 
 /// The settings files of the project and of the user.
@@ -322,6 +382,34 @@ pub(crate) fn for_planning(reading: &tidegate_config::Settings) -> tidegate_conf
     tidegate_config::Settings {
         keep_written: false,
         ..reading.clone()
+    }
+}
+
+/// As [`StoredCaches`], and keeps what it says is there.
+struct KeptCaches<'a> {
+    directory: &'a Path,
+    key: String,
+    store: OnceCell<Store>,
+    pins: &'a Pins,
+}
+
+impl CacheProbe for KeptCaches<'_> {
+    fn state(&self, key: &str) -> Result<CacheState, String> {
+        if !self.directory.exists() {
+            return Ok(CacheState::Missing);
+        }
+        let store = match self.store.get() {
+            Some(store) => store,
+            None => {
+                let store = Store::open(self.directory).map_err(|error| error.to_string())?;
+                self.store.get_or_init(|| store)
+            }
+        };
+        let kept = self.pins.keep(store, &self.key, key);
+        Ok(match kept.map_err(|error| error.to_string())? {
+            true => CacheState::Present,
+            false => CacheState::Missing,
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidegate_config::{Loaded, RootFile, load};
-use tidegate_plan::{Detail, Plan, plan};
+use tidegate_plan::{Detail, Plan, plan, stopped_before_loading};
 use tidegate_report::list_json;
 use tidegate_scenario::{ContentRecord, Facts, FactsRecord, Scenario, ScenarioRecord};
 
@@ -102,6 +102,11 @@ impl Recording {
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
         let reading = for_planning(&self.reading);
         load(&self.root, &self.scenario, &self.facts, &reading).map_err(broken)
+    }
+
+    /// As [`Project::stopped`](crate::project::Project::stopped).
+    pub(crate) fn stopped(&self) -> Option<Plan> {
+        stopped_before_loading(&self.scenario, &tidegate_plan::Settings::default())
     }
 
     /// Plans from the recording alone; `None` where the configuration has errors.
