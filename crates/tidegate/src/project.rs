@@ -87,12 +87,17 @@ impl Project {
         })
     }
 
-    /// Loads the configuration. What was fetched for it is pinned in `tidegate.lock`.
+    /// Loads the configuration for planning. What was fetched for it is pinned in `tidegate.lock`.
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
+        self.load_as(&for_planning(&self.reading))
+    }
+
+    /// As [`Project::load`], with what was written: for showing and checking it.
+    pub(crate) fn load_written(&self) -> Result<Loaded, Failure> {
         self.load_as(&self.reading)
     }
 
-    /// As [`Project::load`], recording what merging replaced.
+    /// As [`Project::load_written`], recording what merging replaced.
     pub(crate) fn load_with_origins(&self) -> Result<Loaded, Failure> {
         let reading = tidegate_config::Settings {
             record_origins: true,
@@ -105,7 +110,8 @@ impl Project {
     pub(crate) fn load_recorded(&self) -> Result<(Loaded, Facts), Failure> {
         self.in_world(|world| {
             let recorder = Recorder::new(world);
-            let loaded = load(&self.root, &self.scenario, &recorder, &self.reading)?;
+            let reading = for_planning(&self.reading);
+            let loaded = load(&self.root, &self.scenario, &recorder, &reading)?;
             Ok((loaded, recorder.into_facts()))
         })
     }
@@ -368,6 +374,14 @@ impl CacheProbe for StoredCaches<'_> {
         } else {
             CacheState::Missing
         })
+    }
+}
+
+/// Settings for a load that is only planned: what was written is not kept, which saves more memory than all the rest takes.
+pub(crate) fn for_planning(reading: &tidegate_config::Settings) -> tidegate_config::Settings {
+    tidegate_config::Settings {
+        keep_written: false,
+        ..reading.clone()
     }
 }
 

@@ -72,9 +72,9 @@ fn of_job(job: &Job, executor: Option<Executor>) -> Vec<Diagnostic> {
     for need in job.needs.iter().flat_map(|needs| &needs.entries) {
         let what = "artifacts of other pipelines are not fetched";
         match need {
-            NeedSpec::Pipeline { pipeline, .. } => say("needs:pipeline", pipeline.span, what),
-            NeedSpec::Project { project, .. } => say("needs:project", project.span, what),
-            NeedSpec::Job { .. } | NeedSpec::Any { .. } => {}
+            NeedSpec::Pipeline(need) => say("needs:pipeline", need.pipeline.span, what),
+            NeedSpec::Project(need) => say("needs:project", need.project.span, what),
+            NeedSpec::Job { .. } | NeedSpec::Any(_) => {}
         }
     }
     for (keyword, _) in &body.further {
