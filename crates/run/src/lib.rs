@@ -25,6 +25,7 @@ mod job;
 mod journal;
 mod message;
 mod pins;
+mod redundant;
 mod results;
 mod save;
 mod saved_by;
@@ -45,6 +46,7 @@ pub use earlier::missing_artifacts;
 pub use engine::{Refused, Resumption, run};
 pub use journal::{Follow, Journal, JournalError};
 pub use pins::Pins;
+pub use redundant::{supersede, superseded_by};
 pub use saved_by::SavedBy;
 pub use secrets::{Providers, SecretSource, Unprovided};
 pub use setup::{

@@ -14,7 +14,7 @@ use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
 use tidegate_report::run::{RunProgress, html, junit, summary};
 use tidegate_run::{
     Base, Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
-    missing_artifacts, repository_directory, run as run_pipeline,
+    missing_artifacts, repository_directory, run as run_pipeline, supersede, superseded_by,
 };
 use tidegate_store::{RunId, Store};
 use tidegate_workspace::Layer;
@@ -127,9 +127,31 @@ pub(super) fn start(
     }
     let setup = setup(project, args, pipeline, pins)?;
     let store = setup.store.clone();
+    if is_whole(args) {
+        supersede_older(&setup)?;
+    }
     let ended = perform(global, args, setup)?;
     after_run(&store, &Limits::of(&project.settings), When::Due);
     Ok(ended)
+}
+
+/// Whether the arguments ask for the whole pipeline: a part of one makes no other redundant.
+fn is_whole(args: &RunArgs) -> bool {
+    args.jobs.is_empty() && args.from_stage.is_none() && !args.only_failed
+}
+
+/// Tells running pipelines of older commits of the same ref that they are redundant; their `auto_cancel` says what follows.
+fn supersede_older(setup: &RunSetup) -> Result<(), Failure> {
+    let facts = &setup.facts;
+    let run = setup.begun.record.id;
+    let told = supersede(&setup.store, &facts.project.key, run, &facts.git);
+    for older in told.map_err(|error| failed("look for older runs", &error))? {
+        tell(&format!(
+            "run {older} of an older commit of {} is still going on; its `workflow:auto_cancel` says what becomes of it\n",
+            facts.git.ref_name
+        ));
+    }
+    Ok(())
 }
 
 /// Runs what was set up, shows it, and says how it ended.
@@ -138,6 +160,7 @@ pub(super) fn perform(
     args: &RunArgs,
     setup: RunSetup,
 ) -> Result<(Exit, RunProgress), Failure> {
+    let (store, run) = (setup.store.clone(), setup.begun.record.id);
     let pipeline = Arc::clone(&setup.facts.pipeline);
     let mut view = view(pipeline, global, args.quiet, args.format);
     let mut signals = None;
@@ -148,6 +171,9 @@ pub(super) fn perform(
     }
     let ended = ended.map_err(|error| Failure::unusable(format!("failed to {error}")))?;
     tell(&summary(view.progress(), style(global.color, &stderr())));
+    if ended.status == Status::Canceled && !ended.interrupted {
+        tell(&newer_run(&store, run));
+    }
     tell(&manual_hint(view.progress()));
     write_reports(args, view.progress())?;
     let exit = match ended.status {
@@ -157,6 +183,16 @@ pub(super) fn perform(
         _ => Exit::Failed,
     };
     Ok((exit, view.progress().clone()))
+}
+
+/// Why a run was canceled by another.
+fn newer_run(store: &Store, run: RunId) -> String {
+    match superseded_by(store, run) {
+        Ok(Some(newer)) => format!(
+            "run {newer} of a newer commit makes this one redundant; `workflow:auto_cancel:on_new_commit: none` lets both go on\n"
+        ),
+        _ => String::new(),
+    }
 }
 
 /// How to start the jobs that wait for a person.

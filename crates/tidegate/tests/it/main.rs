@@ -1,5 +1,6 @@
 //! Tests from outside: the binary on temporary repositories.
 
+mod auto_cancel;
 mod broken;
 mod cache;
 mod files;
