@@ -33,6 +33,7 @@ mod secrets;
 mod setup;
 mod shell;
 mod snapshot;
+mod sources;
 mod storage;
 mod stored_run;
 mod tree_files;
@@ -54,4 +55,5 @@ pub use setup::{
 };
 pub use shell::{JobPlace, ShellSetup};
 pub use snapshot::{BaseTree, SnapshotError, base_tree};
+pub use sources::{SubmoduleFiles, keep_submodules};
 pub use stored_run::{StoredRun, StoredRunError, repository_directory};

@@ -13,12 +13,15 @@ use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
 use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
 use tidegate_report::run::{RunProgress, html, junit, summary};
 use tidegate_run::{
-    Base, Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
-    missing_artifacts, repository_directory, run as run_pipeline, supersede, superseded_by,
+    Base, Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, SubmoduleFiles, base_tree,
+    begin, keep_submodules, missing_artifacts, repository_directory, run as run_pipeline,
+    supersede, superseded_by,
 };
 use tidegate_store::{RunId, Store};
 use tidegate_workspace::Layer;
-use tidegate_world::{Subject, job_repository, tracked_paths, write_committed};
+use tidegate_world::{
+    Subject, Submodule, job_repository, submodules, tracked_paths, write_committed,
+};
 
 use super::machine::{Machine, failed, providers};
 use super::selection::chosen;
@@ -245,7 +248,13 @@ fn setup(
     let key = project.key();
     warn_of_missing(&machine.store, &key, &pipeline)?;
     let begun = begin(&machine.store, &key).map_err(|error| failed("begin the run", &error))?;
-    let base = base(project, &machine.store, begun.record.id, Keep::Run)?;
+    let base = base(
+        project,
+        &machine.store,
+        begun.record.id,
+        Keep::Run,
+        &pipeline,
+    )?;
     machine.setup(args, begun, base, facts(project, pipeline), pins, None)
 }
 
@@ -317,6 +326,7 @@ pub(super) fn base(
     store: &Store,
     run: RunId,
     keep: Keep,
+    pipeline: &Pipeline,
 ) -> Result<Base, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::unusable(format!(
@@ -333,6 +343,9 @@ pub(super) fn base(
             (into, project.paths()?)
         }
     };
+    let mut paths = paths;
+    let submodules = submodules(&project.checkout).map_err(|error| failed(&error))?;
+    paths.retain(|path| submodules.iter().all(|submodule| submodule.path != *path));
     let taken =
         base_tree(store, &project.key(), &root, &paths, run).map_err(|error| failed(&error))?;
     for skipped in &taken.skipped {
@@ -352,8 +365,15 @@ pub(super) fn base(
     };
     std::fs::create_dir(&repository).map_err(|error| failed(&error))?;
     let made = job_repository(&project.checkout, &repository).map_err(|error| failed(&error))?;
+    if !submodules.is_empty() {
+        let wanted = wants_submodules(pipeline);
+        let with_files = |submodule| with_files(submodule, wanted);
+        let files: Vec<SubmoduleFiles<'_>> = submodules.iter().map(with_files).collect();
+        keep_submodules(&repository, &project.checkout.root, &files)
+            .map_err(|error| failed(&error))?;
+    }
     let mut layers = taken.layers;
-    if made {
+    if made || !submodules.is_empty() {
         layers.push(Layer::borrowed(repository));
     }
     let tracked = tracked_paths(&project.checkout).map_err(|error| failed(&error))?;
@@ -364,6 +384,31 @@ pub(super) fn base(
         layers,
         tracked: tracked.into(),
         guard,
+    })
+}
+
+/// A submodule as jobs see it: empty where none of them asks for its files.
+fn with_files(submodule: &Submodule, wanted: bool) -> SubmoduleFiles<'_> {
+    let Submodule { path, depth, files } = submodule;
+    if wanted && files.is_none() {
+        let path = path.display();
+        tell(&format!(
+            "warning: jobs see the submodule {path} empty: it is not checked out; `git submodule update --init` does that\n"
+        ));
+    }
+    SubmoduleFiles {
+        path,
+        depth: *depth,
+        files: files.as_deref().filter(|_| wanted).unwrap_or_default(),
+    }
+}
+
+/// Whether any job may ask for submodules; jobs of child pipelines are not known yet.
+fn wants_submodules(pipeline: &Pipeline) -> bool {
+    pipeline.jobs.iter().any(|job| {
+        let mut variables = job.variables.layers().iter().flat_map(|layer| layer.iter());
+        job.build().is_none()
+            || variables.any(|variable| &*variable.key == "GIT_SUBMODULE_STRATEGY")
     })
 }
 

@@ -20,6 +20,7 @@ mod selection;
 mod served;
 mod settings;
 mod shell;
+mod sources;
 mod store_commands;
 mod upkeep;
 mod variables;
