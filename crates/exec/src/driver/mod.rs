@@ -19,10 +19,12 @@ use tidegate_pipeline::{ShellKind, Status};
 use crate::cancel::Canceller;
 use crate::feature::Features;
 use crate::job::{JobRun, Outcome, Remains};
-use crate::profile::Profile;
+use crate::login::{self, Logins};
 use crate::script::Scripts;
 use crate::settings::Settings;
-use crate::supervisor::owner::{Start, Supervisor, SupervisorCommand};
+use crate::supervisor::birth::Births;
+use crate::supervisor::owner::Supervisor;
+use crate::supervisor::protocol::Start;
 use crate::trace::{Secrets, TOKEN_PREFIXES, Trace, TraceWriter};
 use crate::variables::JobVariables;
 
@@ -31,8 +33,8 @@ use failure::{ErrorKind, JobError};
 /// A job on its way.
 pub(crate) struct Driver {
     run: JobRun,
-    command: SupervisorCommand,
-    profile: Profile,
+    births: Births,
+    logins: Logins,
     canceller: Canceller,
     features: Features,
     settings: Settings,
@@ -57,8 +59,8 @@ struct Dirs {
 impl Driver {
     pub(crate) fn new(
         run: JobRun,
-        command: SupervisorCommand,
-        profile: Profile,
+        births: Births,
+        logins: Logins,
         canceller: Canceller,
     ) -> io::Result<Self> {
         let features = Features::of(&run.spec.variables);
@@ -79,8 +81,8 @@ impl Driver {
         let trace = trace(&mut run, &variables, &features);
         Ok(Self {
             run,
-            command,
-            profile,
+            births,
+            logins,
             canceller,
             features,
             settings,
@@ -161,14 +163,14 @@ impl Driver {
         let mut writer = self.writer();
         writer.section_start("prepare_executor", "Preparing the \"shell\" executor");
         writer.line(&format!("Using Shell ({shell}) executor..."));
-        let supervisor = Supervisor::start(&Start {
-            command: &self.command,
-            shell,
-            work_dir: &self.run.builds_dir,
-            temp_dir: &self.run.temp_dir,
-            enter: self.run.enter.as_deref(),
-            environment: self.run.environment.variables(),
-        });
+        let start = Start {
+            shell: shell.into(),
+            program: login::program(shell, &self.run.environment),
+            work_dir: self.run.builds_dir.clone(),
+            temp_dir: self.run.temp_dir.clone(),
+            plan: self.run.enter.clone(),
+        };
+        let supervisor = Supervisor::start(&self.births, &start);
         self.writer().section_end("prepare_executor");
         if let (Some(_), Ok(supervisor)) = (&self.run.enter, &supervisor) {
             self.root = format!("/proc/{}/root", supervisor.pid()).into();

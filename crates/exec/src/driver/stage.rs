@@ -6,8 +6,9 @@ use super::Driver;
 use super::failure::{ErrorKind, JobError};
 use super::phase::{Phase, StageBounds};
 use crate::cancel::CancelReason;
+use crate::login::{Account, ShellEnvironment};
 use crate::storage::{StorageContext, StorageFailure};
-use crate::supervisor::owner::{Bounds, Interrupt, StageEnd, Supervisor};
+use crate::supervisor::owner::{Bounds, Interrupt, Stage, StageEnd, Supervisor};
 use crate::supervisor::protocol::ShellEnd;
 use crate::trace::{Stream, TraceWriter};
 use crate::variables::JobVariables;
@@ -38,17 +39,18 @@ impl Driver {
         script: &str,
         bounds: StageBounds,
     ) -> Result<(), JobError> {
-        self.stage_heard(supervisor, (name, headline), script, bounds, &mut |_| {})
+        let mut nobody = Heard::nothing();
+        self.stage_heard(supervisor, (name, headline), script, bounds, &mut nobody)
     }
 
-    /// As [`Driver::stage`]; `heard` gets what the stage prints too.
+    /// As [`Driver::stage`]; `heard` gets what the stage prints too, and keeps an account to itself.
     pub(super) fn stage_heard(
         &mut self,
         supervisor: &mut Supervisor,
         (name, headline): (&str, &str),
         script: &str,
         bounds: StageBounds,
-        heard: &mut dyn FnMut(&[u8]),
+        heard: &mut Heard,
     ) -> Result<(), JobError> {
         self.still_alive(bounds.phase)?;
         self.writer().section_start(name, headline);
@@ -56,19 +58,22 @@ impl Driver {
         let deadline = bounds
             .deadline
             .map_or(job_deadline, |own| own.min(job_deadline));
+        let shell = self.shell_environment();
         let ended = supervisor.run(
-            script.as_bytes(),
+            &Stage {
+                shell: shell.start,
+                script: script.as_bytes(),
+                environment: &shell.variables,
+            },
             &Bounds {
                 deadline,
                 canceller: &self.canceller,
                 heeds: bounds.phase.heeds(),
                 grace: self.run.grace,
             },
-            &mut |bytes| {
-                heard(bytes);
-                self.trace.write(Stream::Script, bytes);
-            },
+            &mut |bytes| self.trace.write(Stream::Script, heard.hear(bytes)),
         );
+        self.trace.write(Stream::Script, heard.rest());
         self.trace.flush();
         let result = match ended {
             Ok(end) => self.judge(name, bounds.phase, &end),
@@ -76,6 +81,33 @@ impl Driver {
         };
         self.writer().section_end(name);
         result
+    }
+
+    /// Runs a script of the runner's own that nobody hears of; `None` unless it succeeded and left nothing.
+    pub(super) fn silently(
+        &mut self,
+        supervisor: &mut Supervisor,
+        shell: &ShellEnvironment,
+        script: &str,
+        output: &mut Vec<u8>,
+    ) -> Option<()> {
+        let ended = supervisor.run(
+            &Stage {
+                shell: shell.start,
+                script: script.as_bytes(),
+                environment: &shell.variables,
+            },
+            &Bounds {
+                deadline: self.deadline(),
+                canceller: &self.canceller,
+                heeds: Phase::Before.heeds(),
+                grace: self.run.grace,
+            },
+            &mut |bytes| output.extend_from_slice(bytes),
+        );
+        let end = ended.ok()?;
+        let whole = end.interrupted.is_none() && end.leftovers == 0 && !end.leaky;
+        (whole && end.shell == ShellEnd::Code(0)).then_some(())
     }
 
     /// Turns the end of a stage into a result; remembers what ends the whole job.
@@ -183,5 +215,55 @@ impl Driver {
         // A timeout beyond what the clock can say is none.
         let far = Duration::from_secs(100 * 365 * 24 * 3600);
         self.started + self.run.spec.timeout.min(far)
+    }
+}
+
+/// What a stage printed, up to its account of itself and with it.
+#[derive(Default)]
+pub(super) struct Heard {
+    output: Vec<u8>,
+    /// Of the output, that much went to the log.
+    passed_on: usize,
+    deaf: bool,
+}
+
+impl Heard {
+    /// Keeps nothing.
+    pub(super) fn nothing() -> Self {
+        Self {
+            deaf: true,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the next piece; returns what of all so far goes to the log now.
+    fn hear<'a>(&'a mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if self.deaf {
+            return bytes;
+        }
+        self.output.extend_from_slice(bytes);
+        let until = Account::may_begin_at(&self.output).max(self.passed_on);
+        let from = std::mem::replace(&mut self.passed_on, until);
+        self.output.get(from..until).unwrap_or_default()
+    }
+
+    /// What was held back as the possible beginning of an account that did not come.
+    fn rest(&mut self) -> &[u8] {
+        let until = match Account::begins_in(&self.output) {
+            true => self.passed_on,
+            false => self.output.len(),
+        };
+        let from = std::mem::replace(&mut self.passed_on, until);
+        self.output.get(from..until).unwrap_or_default()
+    }
+
+    /// What went to the log.
+    pub(super) fn printed(&self) -> &[u8] {
+        self.output.get(..self.passed_on).unwrap_or_default()
+    }
+
+    /// Everything.
+    pub(super) fn all(&self) -> &[u8] {
+        &self.output
     }
 }

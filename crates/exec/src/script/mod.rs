@@ -54,12 +54,12 @@ pub enum Source<'a> {
 
 impl Scripts<'_> {
     /// `prepare_script`: says where the job runs and forgets what an earlier job left in
-    /// `GITLAB_ENV`.
-    pub fn prepare(&self) -> String {
+    /// `GITLAB_ENV`. At last, outside the frame of ordinary commands, the shell runs `account`.
+    pub fn prepare(&self, account: &str) -> String {
         let mut body = self.body();
         body.line("echo \"Running on $(uname -n)...\"");
         body.remove_file(&self.env_file());
-        self.wrap(body)
+        self.wrap_with(body, account)
     }
 
     /// `get_sources`: variables, the hook, and a word about where the files come from.
@@ -153,12 +153,17 @@ impl Scripts<'_> {
     }
 
     fn wrap(&self, body: Body) -> String {
+        self.wrap_with(body, "")
+    }
+
+    fn wrap_with(&self, body: Body, account: &str) -> String {
         wrapper::wrap(&wrapper::Frame {
             shell: self.shell,
             quoting: self.quoting(),
             debug_trace: self.debug_trace,
             legacy_eval: self.features.is_on("FF_USE_LEGACY_BASH_EVAL"),
             body: &body.into_text(),
+            account,
         })
     }
 

@@ -94,7 +94,7 @@ fn body(script: &str) -> String {
 
 #[test]
 fn the_frame_of_a_bash_stage() {
-    let script = script(ShellKind::Bash, &[], |scripts| scripts.prepare());
+    let script = script(ShellKind::Bash, &[], |scripts| scripts.prepare(""));
     insta::assert_snapshot!(script, @r#"
     #!/usr/bin/env bash
 
@@ -110,7 +110,7 @@ fn the_frame_of_a_bash_stage() {
 
 #[test]
 fn the_frame_of_a_posix_stage() {
-    let script = script(ShellKind::Sh, &[], |scripts| scripts.prepare());
+    let script = script(ShellKind::Sh, &[], |scripts| scripts.prepare(""));
     insta::assert_snapshot!(script, @r#"
     #!/usr/bin/env sh
 
@@ -132,7 +132,7 @@ fn debug_trace_and_legacy_eval_change_the_frame() {
         variable("CI_DEBUG_TRACE", "true"),
         variable("FF_USE_LEGACY_BASH_EVAL", "true"),
     ];
-    let script = script(ShellKind::Bash, &flags, |scripts| scripts.prepare());
+    let script = script(ShellKind::Bash, &flags, |scripts| scripts.prepare(""));
     insta::assert_snapshot!(script, @r#"
     #!/usr/bin/env bash
 
