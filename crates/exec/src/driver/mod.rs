@@ -20,7 +20,7 @@ use crate::cancel::Canceller;
 use crate::feature::Features;
 use crate::job::{JobRun, Outcome, Remains};
 use crate::login::{self, Logins};
-use crate::script::Scripts;
+use crate::script::{Exports, Scripts};
 use crate::settings::Settings;
 use crate::supervisor::birth::Births;
 use crate::supervisor::owner::Supervisor;
@@ -195,14 +195,20 @@ impl Driver {
     }
 
     fn writer(&mut self) -> TraceWriter<'_> {
-        TraceWriter::new(&mut self.trace, self.run.trace.sections)
+        TraceWriter::holding(&mut self.trace, self.run.trace.sections)
     }
 
-    fn scripts(&self) -> Scripts<'_> {
+    /// The file that carries variables from stage to stage.
+    fn env_file(&self) -> String {
+        self.scripts(Exports::Written).env_file()
+    }
+
+    fn scripts(&self, exports: Exports) -> Scripts<'_> {
         Scripts {
             shell: self.run.spec.shell,
             features: &self.features,
             variables: &self.variables,
+            exports,
             project_dir: &self.dirs.project,
             temp_dir: &self.dirs.temp,
             sections: self.run.trace.sections,

@@ -7,9 +7,9 @@ use tidegate_pipeline::{JobSpec, ShellKind};
 use super::Driver;
 use super::failure::{ErrorKind, JobError};
 use super::phase::{Phase, StageBounds};
-use super::stage::Heard;
+use super::stage::{Heard, StageScript};
 use crate::login::{self, ACCOUNT, Account, Login, ShellEnvironment};
-use crate::script::{self, Source};
+use crate::script::{self, Exports, Source};
 use crate::settings::Strategy;
 use crate::supervisor::owner::Supervisor;
 use crate::supervisor::protocol::ShellStart;
@@ -19,14 +19,14 @@ impl Driver {
         let (name, headline) = ("prepare_script", "Preparing environment");
         if let Some(greeting) = self.greeting() {
             // What an earlier job left in a directory that was not removed; mostly there is nothing.
-            let _ = std::fs::remove_file(self.reachable(self.scripts().env_file().as_ref()));
+            let _ = std::fs::remove_file(self.reachable(self.env_file().as_ref()));
             return self.spoken(name, headline, &greeting, Phase::Before);
         }
         let logins = self.logins.clone();
         let prepared = match logins.ask_once(|| self.learn_login(supervisor, name, headline)) {
             Some(prepared) => prepared,
             None => {
-                let script = self.scripts().prepare("");
+                let script = self.script(|scripts| scripts.prepare(""));
                 self.stage(
                     supervisor,
                     name,
@@ -59,7 +59,10 @@ impl Driver {
             ShellKind::Bash if !self.settings.debug_trace => ACCOUNT,
             ShellKind::Bash | ShellKind::Sh => "",
         };
-        let script = self.scripts().prepare(account);
+        let script = StageScript {
+            shell: ShellEnvironment::login(&environment),
+            text: self.scripts(Exports::Written).prepare(account),
+        };
         let mut heard = Heard::default();
         let leftovers = self.leftovers;
         let bounds = StageBounds::before_scripts();
@@ -71,7 +74,7 @@ impl Driver {
         let Some(login) = Login::silent(shell, &environment, files, printed) else {
             return Ok(());
         };
-        let login = match self.proved_environment(supervisor, &script, heard.all()) {
+        let login = match self.proved_environment(supervisor, script, heard.all()) {
             Some(environment) => login.replaced_by(&environment),
             None => login,
         };
@@ -83,18 +86,20 @@ impl Driver {
     fn proved_environment(
         &mut self,
         supervisor: &mut Supervisor,
-        script: &str,
+        script: StageScript,
         output: &[u8],
     ) -> Option<Vec<u8>> {
         let account = Account::of(output)?;
-        let given = ShellEnvironment::login(&self.run.environment);
-        let environment = account.environment(&given.variables);
+        let environment = account.environment(&script.shell.variables);
         let mut answer = Vec::new();
-        let without = ShellEnvironment {
-            start: ShellStart::WithoutProfile,
-            variables: environment.as_slice().into(),
+        let without = StageScript {
+            shell: ShellEnvironment {
+                start: ShellStart::WithoutProfile,
+                variables: environment.as_slice().into(),
+            },
+            ..script
         };
-        self.silently(supervisor, &without, script, &mut answer)?;
+        self.silently(supervisor, &without, &mut answer)?;
         let agrees = Account::of(&answer)?.agrees_with(&account);
         agrees.then_some(environment)
     }
@@ -130,9 +135,8 @@ impl Driver {
         if let Some(notice) = self.only_notice(source, &spec) {
             self.spoken(name, headline, notice.as_bytes(), Phase::Before)?;
         } else {
-            let script = self
-                .scripts()
-                .get_sources(source, &spec.pre_get_sources_script);
+            let script =
+                self.script(|scripts| scripts.get_sources(source, &spec.pre_get_sources_script));
             let bounds = StageBounds::before_scripts();
             self.stage(supervisor, name, headline, &script, bounds)?;
         }

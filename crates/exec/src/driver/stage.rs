@@ -7,13 +7,44 @@ use super::failure::{ErrorKind, JobError};
 use super::phase::{Phase, StageBounds};
 use crate::cancel::CancelReason;
 use crate::login::{Account, ShellEnvironment};
+use crate::script::{Exports, Scripts};
 use crate::storage::{StorageContext, StorageFailure};
 use crate::supervisor::owner::{Bounds, Interrupt, Stage, StageEnd, Supervisor};
-use crate::supervisor::protocol::ShellEnd;
+use crate::supervisor::protocol::{ShellEnd, ShellStart};
 use crate::trace::{Stream, TraceWriter};
 use crate::variables::JobVariables;
 
+/// The script of a stage, and the shell it is written for.
+pub(super) struct StageScript {
+    pub(super) shell: ShellEnvironment,
+    pub(super) text: String,
+}
+
+impl StageScript {
+    fn stage(&self) -> Stage<'_> {
+        Stage {
+            shell: self.shell.start,
+            script: self.text.as_bytes(),
+            environment: &self.shell.variables,
+        }
+    }
+}
+
 impl Driver {
+    /// The script of a stage for the shell that is to be started now.
+    pub(super) fn script(&self, write: impl FnOnce(&Scripts<'_>) -> String) -> StageScript {
+        let mut shell = self.shell_environment();
+        // A profile must not see what the runner's would not, and a trace has to show what the runner's shows.
+        if shell.start == ShellStart::Login || self.settings.debug_trace {
+            let text = write(&self.scripts(Exports::Written));
+            return StageScript { shell, text };
+        }
+        let scripts = self.scripts(Exports::Passed);
+        shell.variables = [&*shell.variables, &scripts.passed()].concat().into();
+        let text = write(&scripts);
+        StageScript { shell, text }
+    }
+
     /// A stage of which the runner knows without a shell what it prints.
     pub(super) fn spoken(
         &mut self,
@@ -24,8 +55,8 @@ impl Driver {
     ) -> Result<(), JobError> {
         self.still_alive(phase)?;
         self.writer().section_start(name, headline);
-        self.trace.write(Stream::Script, text);
-        self.trace.flush();
+        self.trace.hold(Stream::Script, text);
+        self.trace.let_go();
         self.writer().section_end(name);
         Ok(())
     }
@@ -36,7 +67,7 @@ impl Driver {
         supervisor: &mut Supervisor,
         name: &str,
         headline: &str,
-        script: &str,
+        script: &StageScript,
         bounds: StageBounds,
     ) -> Result<(), JobError> {
         let mut nobody = Heard::nothing();
@@ -48,7 +79,7 @@ impl Driver {
         &mut self,
         supervisor: &mut Supervisor,
         (name, headline): (&str, &str),
-        script: &str,
+        script: &StageScript,
         bounds: StageBounds,
         heard: &mut Heard,
     ) -> Result<(), JobError> {
@@ -58,13 +89,9 @@ impl Driver {
         let deadline = bounds
             .deadline
             .map_or(job_deadline, |own| own.min(job_deadline));
-        let shell = self.shell_environment();
+        self.trace.show();
         let ended = supervisor.run(
-            &Stage {
-                shell: shell.start,
-                script: script.as_bytes(),
-                environment: &shell.variables,
-            },
+            &script.stage(),
             &Bounds {
                 deadline,
                 canceller: &self.canceller,
@@ -73,8 +100,8 @@ impl Driver {
             },
             &mut |bytes| self.trace.write(Stream::Script, heard.hear(bytes)),
         );
-        self.trace.write(Stream::Script, heard.rest());
-        self.trace.flush();
+        self.trace.hold(Stream::Script, heard.rest());
+        self.trace.let_go();
         let result = match ended {
             Ok(end) => self.judge(name, bounds.phase, &end),
             Err(error) => self.die(JobError::system(error.to_string())),
@@ -87,16 +114,11 @@ impl Driver {
     pub(super) fn silently(
         &mut self,
         supervisor: &mut Supervisor,
-        shell: &ShellEnvironment,
-        script: &str,
+        script: &StageScript,
         output: &mut Vec<u8>,
     ) -> Option<()> {
         let ended = supervisor.run(
-            &Stage {
-                shell: shell.start,
-                script: script.as_bytes(),
-                environment: &shell.variables,
-            },
+            &script.stage(),
             &Bounds {
                 deadline: self.deadline(),
                 canceller: &self.canceller,
@@ -156,6 +178,7 @@ impl Driver {
             deadline: self.deadline(),
             canceller: &self.canceller,
         };
+        self.trace.show();
         let mut writer = TraceWriter::new(&mut self.trace, self.run.trace.sections);
         let result = call(&mut *self.run.storage, &context, &mut writer);
         self.trace.flush();
@@ -171,8 +194,8 @@ impl Driver {
     /// variables.
     fn variables_with_env_file(&self) -> JobVariables {
         let mut variables = self.variables.clone();
-        let text = std::fs::read_to_string(self.reachable(self.scripts().env_file().as_ref()))
-            .unwrap_or_default();
+        let text =
+            std::fs::read_to_string(self.reachable(self.env_file().as_ref())).unwrap_or_default();
         let complete = text.rfind('\n').map_or("", |end| &text[..end]);
         for (key, value) in complete.lines().filter_map(|line| line.split_once('=')) {
             variables.set(key.trim_start(), value.trim_end());
