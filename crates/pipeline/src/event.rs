@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::id::{Attempt, JobIdx, JobKey, PipelineId};
 use crate::reason::Reason;
+use crate::result::JobResult;
 use crate::status::Status;
 
 /// Something that happened, never changed afterwards.
@@ -21,10 +22,12 @@ pub struct Event {
 /// What happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum EventKind {
-    /// The pipeline was created; its jobs are those of the plan stored beside the log.
+    /// The pipeline was created; what is planned for its jobs is stored beside the log.
     PipelineCreated {
         /// The pipeline and job that triggered it.
         parent: Option<JobKey>,
+        /// Names of its jobs; events name them by their position here.
+        jobs: Arc<[Arc<str>]>,
     },
     /// A job came to a status.
     JobStatus {
@@ -73,6 +76,26 @@ pub enum EventKind {
         files: u64,
         /// How many bytes.
         bytes: u64,
+    },
+    /// A job succeeded and left something besides artifacts.
+    JobResult {
+        /// Which.
+        job: JobIdx,
+        /// Which try.
+        attempt: Attempt,
+        /// What it left.
+        result: JobResult,
+    },
+    /// A trigger job was reached whose project is not on this machine: nothing was triggered.
+    WouldTrigger {
+        /// Which.
+        job: JobIdx,
+        /// Which try.
+        attempt: Attempt,
+        /// Path of the project.
+        project: Arc<str>,
+        /// Branch or tag; `None`: the project's default branch.
+        reference: Option<Arc<str>>,
     },
     /// A job's processes are over.
     JobFinished {

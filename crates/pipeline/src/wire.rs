@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{CacheOutcome, Event, EventKind};
 use crate::id::{Attempt, JobIdx, JobKey, PipelineId};
 use crate::reason::{FailureReason, Reason};
+use crate::result::JobResult;
 use crate::status::Status;
 
 /// Version of the format, the field `v` of every object.
@@ -82,6 +83,8 @@ struct Record {
 enum What {
     PipelineCreated {
         parent: Option<(u64, u32, u32)>,
+        #[serde(default)]
+        jobs: Vec<String>,
     },
     JobStatus {
         job: u32,
@@ -108,6 +111,18 @@ enum What {
         kind: String,
         files: u64,
         bytes: u64,
+    },
+    JobResult {
+        job: u32,
+        attempt: u32,
+        result: JobResult,
+    },
+    WouldTrigger {
+        job: u32,
+        attempt: u32,
+        project: String,
+        #[serde(rename = "ref")]
+        reference: Option<String>,
     },
     JobFinished {
         job: u32,
@@ -178,8 +193,9 @@ enum Why {
 impl What {
     fn of(kind: &EventKind) -> What {
         match kind {
-            EventKind::PipelineCreated { parent } => What::PipelineCreated {
+            EventKind::PipelineCreated { parent, jobs } => What::PipelineCreated {
                 parent: parent.map(|key| (key.pipeline.0, key.job.0, key.attempt.0)),
+                jobs: jobs.iter().map(|name| name.to_string()).collect(),
             },
             EventKind::JobStatus {
                 job,
@@ -229,6 +245,26 @@ impl What {
                 files: *files,
                 bytes: *bytes,
             },
+            EventKind::JobResult {
+                job,
+                attempt,
+                result,
+            } => What::JobResult {
+                job: job.0,
+                attempt: attempt.0,
+                result: result.clone(),
+            },
+            EventKind::WouldTrigger {
+                job,
+                attempt,
+                project,
+                reference,
+            } => What::WouldTrigger {
+                job: job.0,
+                attempt: attempt.0,
+                project: project.to_string(),
+                reference: reference.as_deref().map(str::to_owned),
+            },
             EventKind::JobFinished {
                 job,
                 attempt,
@@ -251,7 +287,8 @@ impl What {
 
     fn kind(self) -> Option<EventKind> {
         Some(match self {
-            What::PipelineCreated { parent } => EventKind::PipelineCreated {
+            What::PipelineCreated { parent, jobs } => EventKind::PipelineCreated {
+                jobs: jobs.into_iter().map(Into::into).collect(),
                 parent: parent.map(|(pipeline, job, attempt)| JobKey {
                     pipeline: PipelineId(pipeline),
                     job: JobIdx(job),
@@ -305,6 +342,26 @@ impl What {
                 kind: kind.into(),
                 files,
                 bytes,
+            },
+            What::JobResult {
+                job,
+                attempt,
+                result,
+            } => EventKind::JobResult {
+                job: JobIdx(job),
+                attempt: Attempt(attempt),
+                result,
+            },
+            What::WouldTrigger {
+                job,
+                attempt,
+                project,
+                reference,
+            } => EventKind::WouldTrigger {
+                job: JobIdx(job),
+                attempt: Attempt(attempt),
+                project: project.into(),
+                reference: reference.map(Into::into),
             },
             What::JobFinished {
                 job,
@@ -434,7 +491,10 @@ impl Why {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::result::{EnvironmentResult, PagesResult, ReleaseResult};
 
     fn event(kind: EventKind) -> Event {
         Event {
@@ -511,7 +571,14 @@ mod tests {
             job,
             attempt,
         });
-        kinds.push(EventKind::PipelineCreated { parent });
+        let jobs = Arc::from(["a".into(), "b".into()]);
+        kinds.push(EventKind::PipelineCreated { parent, jobs });
+        kinds.push(EventKind::WouldTrigger {
+            job,
+            attempt,
+            project: "g/p".into(),
+            reference: Some("main".into()),
+        });
         kinds.push(EventKind::JobSection {
             job,
             attempt,
@@ -537,6 +604,36 @@ mod tests {
             files: 1,
             bytes: 2,
         });
+        let environment = EnvironmentResult {
+            name: "review/x".into(),
+            action: "start".into(),
+            url: Some("https://x".into()),
+            on_stop: Some("stop".into()),
+            auto_stop_in: None,
+            deployment_tier: None,
+        };
+        let release = ReleaseResult {
+            tag_name: "v1".into(),
+            milestones: vec!["m".into()],
+            links: vec![("a".into(), "https://a".into())],
+            ..ReleaseResult::default()
+        };
+        let pages = PagesResult {
+            folder: "public".into(),
+            path_prefix: None,
+            expire_in: Some("1 day".into()),
+        };
+        for result in [
+            JobResult::Environment(environment),
+            JobResult::Release(release),
+            JobResult::Pages(pages),
+        ] {
+            kinds.push(EventKind::JobResult {
+                job,
+                attempt,
+                result,
+            });
+        }
         let duration = Duration::from_millis(1500);
         kinds.push(EventKind::JobFinished {
             job,

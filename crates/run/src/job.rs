@@ -11,18 +11,22 @@ use tidegate_exec::{
     Environment, Features, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor, TraceOptions,
 };
 use tidegate_expr::Pattern;
-use tidegate_pipeline::{Attempt, JobIdx, JobSpec, VariableSpec};
+use tidegate_pipeline::{EventKind, JobKey, JobSpec, Status, VariableSpec};
 use tidegate_store::{Artifact, JobLogWriter, Lease, RunId, Staging, Store};
 use tidegate_workspace::{Backend, Layer, Workspace, WorkspaceSpec};
 
 use crate::cache::{ResolvedCache, Shelf, facts, unmet};
 use crate::message::{JobEnd, Message};
+use crate::pins::Pins;
+use crate::results::Promised;
+use crate::secrets::{Providers, Requests};
 use crate::setup::ProjectFacts;
 use crate::snapshot::layers;
 use crate::storage::{Collected, JobStorage};
 use crate::trees::Trees;
 
-/// What all jobs of a run share.
+/// What all jobs of a pipeline share.
+#[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) executor: ShellExecutor,
@@ -32,27 +36,29 @@ pub(crate) struct Shared {
     pub(crate) tracked: Arc<[PathBuf]>,
     pub(crate) project: ProjectFacts,
     pub(crate) run: RunId,
+    pub(crate) pins: Pins,
     pub(crate) grace: Duration,
     pub(crate) log_limit: u64,
     pub(crate) version: String,
+    pub(crate) providers: Providers,
     pub(crate) sender: SyncSender<Message>,
 }
 
 /// One try of a job, ready to be performed.
 pub(crate) struct Task {
-    pub(crate) job: JobIdx,
-    pub(crate) attempt: Attempt,
     pub(crate) spec: JobSpec,
     /// Archives of the jobs it depends on, in download order.
     pub(crate) artifacts: Vec<(Artifact, Lease)>,
     pub(crate) coverage: Option<Arc<str>>,
+    pub(crate) promised: Promised,
+    pub(crate) secrets: Option<Requests>,
     /// Smallest number no other running job has.
     pub(crate) slot: u32,
 }
 
 /// Performs the job and reports its end, then removes what is left of it: the next job need not wait for that.
 pub(crate) fn perform(shared: &Shared, task: Task) {
-    let (job, attempt) = (task.job, task.attempt);
+    let key = task.spec.key;
     let attempted = std::panic::catch_unwind(AssertUnwindSafe(|| attempt_job(shared, task)));
     let ended = attempted.unwrap_or_else(|_| Err("the thread of the job panicked".to_owned()));
     let (end, left) = match ended {
@@ -60,7 +66,7 @@ pub(crate) fn perform(shared: &Shared, task: Task) {
         Err(message) => (JobEnd::Broken { message }, None),
     };
     // An error says that the run is over.
-    let _ = shared.sender.send(Message::Ended { job, attempt, end });
+    let _ = shared.sender.send(Message::Ended { key, end });
     if let Some(left) = left {
         left.discard();
     }
@@ -77,7 +83,7 @@ pub(crate) fn runner_facts(version: &str, slot: u32) -> RunnerFacts {
     }
 }
 
-fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), String> {
+fn attempt_job(shared: &Shared, mut task: Task) -> Result<(JobEnd, Option<Left>), String> {
     let store = &shared.store;
     let private = store.staging().map_err(text)?;
     let trees = Trees::of(
@@ -87,11 +93,13 @@ fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), St
         &shared.project,
     );
     let runner = runner_facts(&shared.version, task.slot);
+    add_secrets(shared, &mut task, &runner, &trees)?;
     let variables = variables(&task.spec, &runner, &trees)?;
     let shelf = Shelf {
         store,
         project: &shared.project.key,
         run: shared.run,
+        pins: &shared.pins,
     };
     let caches = shelf.resolve(&task.spec, &variables).map_err(text)?;
     if let Some(unmet) = unmet(&caches, &variables) {
@@ -113,6 +121,26 @@ fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), St
         private,
     };
     Ok((end, Some(left)))
+}
+
+/// Gets the secrets and ID tokens the job asks for; they are variables of it from here on, and of nothing that is kept.
+fn add_secrets(
+    shared: &Shared,
+    task: &mut Task,
+    runner: &RunnerFacts,
+    trees: &Trees,
+) -> Result<(), String> {
+    let Some(requests) = task.secrets.take().filter(|requests| !requests.is_empty()) else {
+        return Ok(());
+    };
+    let with = |more: &[VariableSpec]| {
+        let mut spec = task.spec.clone();
+        spec.variables.extend_from_slice(more);
+        variables(&spec, runner, trees)
+    };
+    let got = shared.providers.provide(&requests, with)?;
+    task.spec.variables.extend(got);
+    Ok(())
 }
 
 /// The job's variables as its scripts will see them, for what must be known before they start.
@@ -161,12 +189,13 @@ fn run(
     caches: Vec<ResolvedCache>,
     workspace: Arc<Workspace>,
 ) -> Result<(JobEnd, Remains), String> {
-    let (job, attempt) = (task.job, task.attempt);
+    let key = task.spec.key;
     task.spec.variables.extend(
         facts(&caches)
             .into_iter()
             .map(|(key, value)| plain(&key, &value)),
     );
+    let known = variables(&task.spec, &runner, trees)?;
     let plan = workspace.plan().to_args();
     let collected = Collected::default();
     let (artifacts, leases): (Vec<Artifact>, Vec<Lease>) = task.artifacts.into_iter().unzip();
@@ -174,8 +203,9 @@ fn run(
         store: shared.store.clone(),
         project: shared.project.key.clone(),
         run: shared.run,
-        job,
-        attempt,
+        pins: shared.pins.clone(),
+        job: key.job,
+        attempt: key.attempt,
         job_name: task.spec.name.clone(),
         workspace,
         project_dir: trees.project_dir.clone(),
@@ -188,7 +218,7 @@ fn run(
     };
     let log = shared
         .store
-        .append_job_log(shared.run, u64::from(job.0), attempt.0)
+        .append_job_log(shared.run, u64::from(key.job.0), key.attempt.0)
         .map_err(text)?;
     let coverage = task.coverage.as_deref().and_then(coverage_pattern);
     let run = JobRun {
@@ -205,17 +235,13 @@ fn run(
             sections: true,
             token_prefixes: Vec::new(),
         },
-        sink: Box::new(sink(log, shared.sender.clone(), job, attempt)),
+        sink: Box::new(sink(log, shared.sender.clone(), key)),
         storage: Box::new(storage),
         coverage,
         grace: shared.grace,
     };
     let cancellable = |canceller| {
-        let _ = shared.sender.send(Message::Cancellable {
-            job,
-            attempt,
-            canceller,
-        });
+        let _ = shared.sender.send(Message::Cancellable { key, canceller });
     };
     let ran = shared.executor.run(run, cancellable);
     let (outcome, remains) = ran.map_err(|error: io::Error| error.to_string())?;
@@ -226,6 +252,17 @@ fn run(
             .lock()
             .unwrap_or_else(PoisonError::into_inner),
     );
+    if outcome.status == Status::Success {
+        for result in task.promised.kept(&known, &dotenv) {
+            let kind = EventKind::JobResult {
+                job: key.job,
+                attempt: key.attempt,
+                result,
+            };
+            let pipeline = key.pipeline;
+            let _ = shared.sender.send(Message::Note { pipeline, kind });
+        }
+    }
     Ok((JobEnd::Ran { outcome, dotenv }, remains))
 }
 
@@ -238,15 +275,13 @@ fn coverage_pattern(text: &str) -> Option<Pattern> {
 fn sink(
     mut log: JobLogWriter,
     sender: SyncSender<Message>,
-    job: JobIdx,
-    attempt: Attempt,
+    key: JobKey,
 ) -> impl FnMut(&[u8]) + Send {
     move |bytes: &[u8]| {
         // A full disk must not end the job; what is shown live still is.
         let _ = log.append(bytes);
         let _ = sender.send(Message::Log {
-            job,
-            attempt,
+            key,
             bytes: bytes.to_vec(),
         });
     }

@@ -1,7 +1,6 @@
 //! Entries of `include` as written: their forms, variables and which kind they are (reference `config.md` §4.1, §4.2).
 
 use std::fmt::Write;
-use std::sync::Arc;
 
 use tidegate_expr::Variables;
 use tidegate_source::{Diagnostic, IncludeKind, Span};
@@ -56,7 +55,7 @@ pub(crate) struct Entry {
 /// The entries of an `include`: a text, a map, or a list of those.
 pub(super) fn written(include: &Node, variables: &Variables) -> Result<Vec<Location>, Diagnostic> {
     let items = match &include.value {
-        Value::Seq(items) => items.as_slice(),
+        Value::Seq(items) => &**items,
         _ => std::slice::from_ref(include),
     };
     let given = items.iter().filter(|item| !item.is_null());
@@ -67,8 +66,7 @@ pub(super) fn written(include: &Node, variables: &Variables) -> Result<Vec<Locat
 pub(super) fn single_files(locations: Vec<Location>) -> Vec<Location> {
     let mut single = Vec::with_capacity(locations.len());
     for location in locations {
-        let project = location.params.get("project");
-        if project.is_none_or(|project| is_blank(&project.value)) {
+        if !location.is_of_project() {
             single.push(location);
             continue;
         }
@@ -125,6 +123,12 @@ pub(super) fn is_url(text: &str) -> bool {
 }
 
 impl Location {
+    /// Whether `project` says anything, be it nonsense.
+    pub(super) fn is_of_project(&self) -> bool {
+        let project = self.params.get("project");
+        project.is_some_and(|project| !matches!(project.value, Value::Null | Value::Bool(false)))
+    }
+
     /// The same entry with another text under `key`.
     pub(super) fn with(&self, key: &str, text: &str) -> Location {
         self.with_node(key, Node::text(text, self.span))
@@ -151,7 +155,7 @@ impl Location {
                         Value::Str(value) => Node::new(text(value), item.span),
                         _ => item.clone(),
                     });
-                    Value::Seq(Arc::new(items.collect()))
+                    Value::Seq(items.collect())
                 }
                 _ => continue,
             };
@@ -168,8 +172,13 @@ impl Entry {
         let given = |key: &str| params.get(key).filter(|node| !is_blank(&node.value));
         let named = |kind: IncludeKind, selector: &str| match kind {
             // A project is only named by a file in it.
-            IncludeKind::Project => given("project").and(given("file")),
-            IncludeKind::Local => given("local").filter(|local| !is_root(local)),
+            IncludeKind::Project => params
+                .get("file")
+                .filter(|file| !path_text(file).trim().is_empty())
+                .filter(|_| !project_name(params).trim().is_empty()),
+            IncludeKind::Local => params
+                .get("local")
+                .filter(|local| !path_text(local).trim().is_empty()),
             _ => given(selector),
         };
         let mut kinds = SELECTORS
@@ -181,10 +190,10 @@ impl Entry {
         if kinds.next().is_some() {
             return Err(several_selectors(&location));
         }
-        let mut text = ruby::to_s(&node.value, Keys::Symbols);
-        if matches!(kind, IncludeKind::Local | IncludeKind::Project) {
-            text = text.trim_start_matches('/').to_owned();
-        }
+        let text = match kind {
+            IncludeKind::Local | IncludeKind::Project => path_text(node),
+            _ => ruby::to_s(&node.value, Keys::Symbols),
+        };
         let named = node.value.clone();
         Ok(Entry {
             kind,
@@ -252,10 +261,22 @@ fn several_selectors(location: &Location) -> Diagnostic {
     Diagnostic::error("include-selector", message).at(location.span)
 }
 
-/// Nothing is left of the path without its leading slashes.
-fn is_root(node: &Node) -> bool {
-    node.as_str()
-        .is_some_and(|path| path.trim_start_matches('/').trim().is_empty())
+/// A path in a repository, without its leading slashes. GitLab takes whatever stands there for its text.
+fn path_text(node: &Node) -> String {
+    let text = ruby::to_s(&node.value, Keys::Symbols);
+    text.trim_start_matches('/').to_owned()
+}
+
+/// The project an entry names, lower-cased; the first of a list.
+pub(super) fn project_name(params: &Map) -> String {
+    let node = params.get("project");
+    let first = match node.map(|node| &node.value) {
+        Some(Value::Seq(items)) => items.first(),
+        _ => node,
+    };
+    first.map_or_else(String::new, |node| {
+        ruby::to_s(&node.value, Keys::Symbols).to_lowercase()
+    })
 }
 
 /// What Rails calls blank.

@@ -7,6 +7,7 @@ use tidegate_pipeline::{JobSpec, ShellKind};
 use super::Driver;
 use super::failure::{ErrorKind, JobError};
 use super::phase::{Phase, StageBounds};
+use super::results::names_files;
 use super::stage::{Heard, StageScript};
 use crate::login::{self, ACCOUNT, Account, Login, ShellEnvironment};
 use crate::script::{self, Exports, Source};
@@ -160,11 +161,10 @@ impl Driver {
 
     fn restore_cache(&mut self) -> Result<(), JobError> {
         let spec = self.run.spec.clone();
-        let pushes_only = |policy: &str| self.variables.expand(policy) == "push";
         let caches: Vec<_> = spec
             .caches
             .iter()
-            .filter(|cache| !pushes_only(&cache.policy))
+            .filter(|cache| names_files(cache))
             .collect();
         if caches.is_empty() {
             return Ok(());

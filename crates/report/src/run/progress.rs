@@ -1,12 +1,12 @@
-//! Where a run stands, folded from its events.
+//! Where a pipeline stands, folded from its events.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_pipeline::{
-    Attempt, CacheOutcome, Event, EventKind, FailureReason, JobIdx, Pipeline, Presence, Reason,
-    Status,
+    Attempt, CacheOutcome, Event, EventKind, FailureReason, JobIdx, JobResult, Pipeline, Presence,
+    Reason, Status,
 };
 
 /// How many of a job's last lines are kept for when it fails.
@@ -37,13 +37,16 @@ pub struct JobProgress {
     pub caches: Vec<(Arc<str>, CacheOutcome)>,
     /// Coverage found in its log.
     pub coverage: Option<Arc<str>>,
+    /// The project it would trigger a pipeline of, with the branch where one is named, and did not.
+    pub would_trigger: Option<Arc<str>>,
 }
 
-/// Where a run stands.
+/// Where a pipeline stands.
 #[derive(Clone, Debug)]
 pub struct Progress {
     pipeline: Arc<Pipeline>,
     jobs: Vec<JobProgress>,
+    results: Vec<(JobIdx, JobResult)>,
     /// Status of the pipeline.
     pub status: Status,
     /// When the first event happened, in milliseconds since the Unix epoch.
@@ -53,7 +56,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A run of which nothing has happened yet.
+    /// A pipeline of which nothing has happened yet.
     pub fn new(pipeline: Arc<Pipeline>) -> Progress {
         let jobs = pipeline.jobs.iter().map(|job| JobProgress {
             status: match job.presence {
@@ -70,11 +73,13 @@ impl Progress {
             lines: VecDeque::new(),
             caches: Vec::new(),
             coverage: None,
+            would_trigger: None,
         });
         let jobs = jobs.collect();
         Progress {
             pipeline,
             jobs,
+            results: Vec::new(),
             status: Status::Created,
             began_ms: None,
             last_ms: 0,
@@ -99,6 +104,11 @@ impl Progress {
             .map(|at| (at, self.job(at)))
     }
 
+    /// What jobs left besides artifacts, in order of events.
+    pub fn results(&self) -> &[(JobIdx, JobResult)] {
+        &self.results
+    }
+
     /// Takes an event in.
     pub fn apply(&mut self, event: &Event) {
         self.began_ms.get_or_insert(event.at_ms);
@@ -114,6 +124,7 @@ impl Progress {
                 let progress = &mut self.jobs[job.at()];
                 if *attempt != progress.attempt {
                     progress.restart(*attempt);
+                    self.results.retain(|(of, _)| of != job);
                 }
                 progress.status = *status;
                 progress.allow_failure = *allow_failure;
@@ -140,8 +151,22 @@ impl Progress {
                 progress.duration = Some(*duration);
                 progress.coverage.clone_from(coverage);
             }
+            EventKind::JobResult { job, result, .. } => {
+                self.results.push((*job, result.clone()));
+            }
             EventKind::PipelineStatus { status } | EventKind::RunEnded { status } => {
                 self.status = *status;
+            }
+            EventKind::WouldTrigger {
+                job,
+                project,
+                reference,
+                ..
+            } => {
+                self.jobs[job.at()].would_trigger = Some(match reference {
+                    Some(reference) => format!("{project} on {reference}").into(),
+                    None => Arc::clone(project),
+                });
             }
             EventKind::PipelineCreated { .. } | EventKind::Artifacts { .. } => {}
         }
@@ -194,6 +219,7 @@ impl JobProgress {
         self.duration = None;
         self.section = None;
         self.command = None;
+        self.would_trigger = None;
         self.lines.clear();
         self.caches.clear();
     }

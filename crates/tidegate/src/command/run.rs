@@ -11,16 +11,16 @@ use signal_hook::iterator::Signals;
 use tidegate_config::Loaded;
 use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
 use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
-use tidegate_report::run::{Progress, html, junit, summary};
+use tidegate_report::run::{RunProgress, html, junit, summary};
 use tidegate_run::{
-    Base, Control, Interrupt, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
+    Base, Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
     missing_artifacts, repository_directory, run as run_pipeline,
 };
 use tidegate_store::{RunId, Store};
 use tidegate_workspace::Layer;
 use tidegate_world::{Subject, job_repository, tracked_paths, write_committed};
 
-use super::machine::{Machine, failed};
+use super::machine::{Machine, failed, providers};
 use super::selection::chosen;
 use super::{
     require_planned, require_valid, resume, selection, show_diagnostics, unsupported, watch,
@@ -29,7 +29,7 @@ use crate::cli::{Global, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
 use crate::terminal::{style, tell};
-use crate::upkeep::{after_run, quota};
+use crate::upkeep::{Limits, When, after_run};
 use crate::view::view;
 
 /// Timeout of jobs that set none, GitLab's default.
@@ -55,6 +55,8 @@ pub(super) struct Planned {
     pub(super) loaded: Loaded,
     /// What shall run.
     pub(super) pipeline: Arc<Pipeline>,
+    /// Caches that the plan relies on.
+    pub(super) pins: Pins,
 }
 
 impl Planned {
@@ -89,10 +91,17 @@ pub(super) fn planned(
             jobs: named.iter().cloned().collect(),
         },
     };
-    let plan = project.plan(&loaded, &detail)?.ok_or_else(Failure::shown)?;
+    let pins = Pins::default();
+    let plan = project
+        .plan_to_run(&loaded, &detail, &pins)?
+        .ok_or_else(Failure::shown)?;
     require_planned(global, &loaded, &plan)?;
     let pipeline = chosen(global, args, &loaded, &plan)?;
-    Ok(Planned { loaded, pipeline })
+    Ok(Planned {
+        loaded,
+        pipeline,
+        pins,
+    })
 }
 
 /// Runs what was planned, from the files as they are now.
@@ -101,10 +110,14 @@ pub(super) fn start(
     args: &RunArgs,
     project: &Project,
     planned: Planned,
-) -> Result<(Exit, Progress), Failure> {
-    let Planned { loaded, pipeline } = planned;
+) -> Result<(Exit, RunProgress), Failure> {
+    let Planned {
+        loaded,
+        pipeline,
+        pins,
+    } = planned;
     if let Some(config) = &loaded.config {
-        let problems = unsupported::problems(config, &pipeline, args.executor);
+        let problems = unsupported::problems(config, &pipeline, args.executor, &providers(project));
         if !problems.is_empty() {
             show_diagnostics(global, &loaded, &problems);
             return Err(Failure::unusable(
@@ -112,10 +125,10 @@ pub(super) fn start(
             ));
         }
     }
-    let setup = setup(project, args, pipeline)?;
+    let setup = setup(project, args, pipeline, pins)?;
     let store = setup.store.clone();
     let ended = perform(global, args, setup)?;
-    after_run(&store, &quota(&project.settings.cache));
+    after_run(&store, &Limits::of(&project.settings), When::Due);
     Ok(ended)
 }
 
@@ -124,8 +137,8 @@ pub(super) fn perform(
     global: &Global,
     args: &RunArgs,
     setup: RunSetup,
-) -> Result<(Exit, Progress), Failure> {
-    let pipeline = Arc::clone(&setup.pipeline);
+) -> Result<(Exit, RunProgress), Failure> {
+    let pipeline = Arc::clone(&setup.facts.pipeline);
     let mut view = view(pipeline, global, args.quiet, args.format);
     let mut signals = None;
     let ended = run_pipeline(setup, view.as_mut(), |control| signals = watch(control));
@@ -139,6 +152,7 @@ pub(super) fn perform(
     write_reports(args, view.progress())?;
     let exit = match ended.status {
         _ if ended.interrupted => Exit::Interrupted,
+        _ if ended.unheeded_failure => Exit::Failed,
         Status::Success | Status::Manual | Status::Skipped => Exit::Fine,
         _ => Exit::Failed,
     };
@@ -146,12 +160,14 @@ pub(super) fn perform(
 }
 
 /// How to start the jobs that wait for a person.
-fn manual_hint(progress: &Progress) -> String {
-    let waiting: Vec<String> = progress
-        .in_stage_order()
-        .filter(|(_, job)| job.status == Status::Manual)
-        .map(|(at, _)| format!("`{}`", progress.pipeline().job(at).name))
-        .collect();
+fn manual_hint(progress: &RunProgress) -> String {
+    let mut waiting = Vec::new();
+    for member in progress.members() {
+        let manual = member
+            .jobs()
+            .filter(|(_, job)| job.status == Status::Manual);
+        waiting.extend(manual.map(|(at, _)| format!("`{}`", member.name(at))));
+    }
     if waiting.is_empty() {
         return String::new();
     }
@@ -159,8 +175,8 @@ fn manual_hint(progress: &Progress) -> String {
     format!("hint: `tidegate run --play JOB` starts a job that waits for you: {names}\n")
 }
 
-fn write_reports(args: &RunArgs, progress: &Progress) -> Result<(), Failure> {
-    let write = |path: &Option<PathBuf>, render: fn(&Progress) -> String| match path {
+fn write_reports(args: &RunArgs, progress: &RunProgress) -> Result<(), Failure> {
+    let write = |path: &Option<PathBuf>, render: fn(&RunProgress) -> String| match path {
         Some(path) => std::fs::write(path, render(progress))
             .map_err(|error| failed(&format!("write {}", path.display()), &error)),
         None => Ok(()),
@@ -183,13 +199,18 @@ pub(super) fn pipeline_of(plan: &Plan) -> Result<Arc<Pipeline>, Failure> {
     }
 }
 
-fn setup(project: &Project, args: &RunArgs, pipeline: Arc<Pipeline>) -> Result<RunSetup, Failure> {
+fn setup(
+    project: &Project,
+    args: &RunArgs,
+    pipeline: Arc<Pipeline>,
+    pins: Pins,
+) -> Result<RunSetup, Failure> {
     let machine = Machine::open(project, args.workspace.as_deref())?;
     let key = project.key();
     warn_of_missing(&machine.store, &key, &pipeline)?;
     let begun = begin(&machine.store, &key).map_err(|error| failed("begin the run", &error))?;
     let base = base(project, &machine.store, begun.record.id, Keep::Run)?;
-    machine.setup(args, begun, base, facts(project, pipeline), None)
+    machine.setup(args, begun, base, facts(project, pipeline), pins, None)
 }
 
 /// Says which artifacts of jobs that were left out cannot be had.
@@ -226,6 +247,8 @@ pub(super) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
             .default_timeout
             .map_or(DEFAULT_TIMEOUT, |period| period.0),
         shell: ShellKind::Bash,
+        origin: "".into(),
+        base_of: None,
     }
 }
 
@@ -283,14 +306,13 @@ pub(super) fn base(
             skipped.why
         ));
     }
-    let repository = match keep {
+    let (kept, repository) = match keep {
         Keep::Run => {
-            store
-                .keep_base(&taken.entry, run)
-                .map_err(|error| failed(&error))?;
-            repository_directory(store, run)
+            let kept = store.keep_base(&taken.entry, run);
+            let kept = kept.map_err(|error| failed(&error))?;
+            (Some(kept), repository_directory(store, run))
         }
-        Keep::Process => private.path().join("repository"),
+        Keep::Process => (None, private.path().join("repository")),
     };
     std::fs::create_dir(&repository).map_err(|error| failed(&error))?;
     let made = job_repository(&project.checkout, &repository).map_err(|error| failed(&error))?;
@@ -301,7 +323,7 @@ pub(super) fn base(
     let tracked = tracked_paths(&project.checkout).map_err(|error| failed(&error))?;
     let tracked: BTreeSet<PathBuf> = tracked.unwrap_or(paths).into_iter().collect();
     let tracked: Vec<PathBuf> = tracked.into_iter().collect();
-    let guard = Box::new((private, taken.lease));
+    let guard = Box::new((private, taken.lease, kept));
     Ok(Base {
         layers,
         tracked: tracked.into(),

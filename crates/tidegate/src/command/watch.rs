@@ -81,7 +81,7 @@ fn once(
     }
     let (exit, progress) = start(global, args, &project, planned.with(part))?;
     before.planned(whole);
-    before.ran(ran(&progress));
+    before.ran(ran(progress.root()));
     Ok(exit)
 }
 
