@@ -69,9 +69,11 @@ pub fn run(
         tracked,
         project: setup.facts.project.clone(),
         run: record.id,
+        pins: setup.pins,
         grace: setup.grace,
         log_limit: setup.log_limit,
         version: setup.version,
+        providers: setup.providers,
         sender,
     };
     let pipeline = PipelineRun::new(record, setup.facts, None, shared);
@@ -223,6 +225,7 @@ impl Engine<'_> {
             self.take(message)?;
         }
         self.log.flush()?;
+        self.pipeline(self.root).shared.pins.let_old_go();
         self.observer.tick(now_ms());
         Ok(())
     }

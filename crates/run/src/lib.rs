@@ -24,8 +24,11 @@ mod input_record;
 mod job;
 mod journal;
 mod message;
+mod pins;
+mod results;
 mod save;
 mod saved_by;
+mod secrets;
 mod setup;
 mod shell;
 mod snapshot;
@@ -41,7 +44,9 @@ pub use downstream::{
 pub use earlier::missing_artifacts;
 pub use engine::{Refused, Resumption, run};
 pub use journal::{Follow, Journal, JournalError};
+pub use pins::Pins;
 pub use saved_by::SavedBy;
+pub use secrets::{Providers, SecretSource, Unprovided};
 pub use setup::{
     Base, Begun, Observer, ProjectFacts, RunEnd, RunError, RunSetup, begin, begin_downstream,
 };

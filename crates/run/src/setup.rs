@@ -13,6 +13,8 @@ use tidegate_workspace::{Backend, Layer};
 
 use crate::downstream::Planner;
 use crate::engine::Resumption;
+use crate::pins::Pins;
+use crate::secrets::Providers;
 use crate::stored_run::{StoredRun, StoredRunError};
 
 /// A run that is registered and has not started.
@@ -68,12 +70,16 @@ pub struct RunSetup {
     pub backend: Backend,
     /// The tree all jobs start from.
     pub base: Base,
+    /// Caches that decisions of the plan relied on.
+    pub pins: Pins,
     /// How many jobs run at once, those of downstream pipelines included.
     pub parallel: NonZeroUsize,
     /// What processes get between TERM and KILL when a job is canceled.
     pub grace: Duration,
     /// Bytes of log kept of each job.
     pub log_limit: u64,
+    /// Where the values of secrets and ID tokens come from.
+    pub providers: Providers,
     /// Version of this program, shown to jobs as their runner's.
     pub version: String,
 }

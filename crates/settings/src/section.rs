@@ -1,6 +1,7 @@
 //! The sections of a settings file. Absent means: not said here, so the file below or the default counts.
 
 mod includes;
+mod secrets;
 mod variables;
 
 use std::num::NonZeroUsize;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use crate::value::{GitlabVersion, Period, Size};
 
 pub use includes::{Includes, ProjectMapping, RemoteSection, TemplateMapping};
+pub use secrets::{Source, Sources};
 pub use variables::{SettingValue, SettingValues, VariableName, Variables};
 
 /// All settings.
@@ -41,6 +43,10 @@ pub struct Settings {
     pub includes: Includes,
     /// How much the store keeps.
     pub cache: Cache,
+    /// Where `secrets` come from.
+    pub secrets: Sources,
+    /// Where `id_tokens` come from.
+    pub id_tokens: Sources,
 }
 
 /// Whose language is read.
@@ -115,6 +121,10 @@ pub struct Run {
     pub log_limit: Option<Size>,
     /// What jobs see of the user's environment.
     pub environment: Option<Environment>,
+    /// How many runs of each project are kept.
+    pub keep_runs: Option<NonZeroUsize>,
+    /// Runs begun longer ago go.
+    pub max_run_age: Option<Period>,
 }
 
 /// How job trees are made.
@@ -289,6 +299,8 @@ impl Settings {
             variables: self.variables.over(below.variables),
             includes: self.includes.over(below.includes),
             cache: self.cache.over(below.cache),
+            secrets: sources_over(self.secrets, below.secrets),
+            id_tokens: sources_over(self.id_tokens, below.id_tokens),
         }
     }
 
@@ -298,7 +310,17 @@ impl Settings {
             anchor(data_dir, dir, home);
         }
         self.includes.anchor(dir, home);
+        for source in self.secrets.values_mut().chain(self.id_tokens.values_mut()) {
+            if let Source::File(path) = source {
+                anchor(path, dir, home);
+            }
+        }
     }
+}
+
+fn sources_over(own: Sources, mut below: Sources) -> Sources {
+    below.extend(own);
+    below
 }
 
 fn anchor(path: &mut PathBuf, dir: &Path, home: Option<&Path>) {
@@ -354,6 +376,8 @@ impl Run {
             default_timeout: self.default_timeout.or(below.default_timeout),
             log_limit: self.log_limit.or(below.log_limit),
             environment: self.environment.or(below.environment),
+            keep_runs: self.keep_runs.or(below.keep_runs),
+            max_run_age: self.max_run_age.or(below.max_run_age),
         }
     }
 }

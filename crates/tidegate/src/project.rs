@@ -1,15 +1,17 @@
 //! The project a command works on: where it is, what git says, its configuration and plan.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use tidegate_config::{Dialect, Edition, Loaded, RootFile, load};
 use tidegate_plan::{Detail, Plan, plan, stopped_before_loading};
+use tidegate_run::Pins;
 use tidegate_scenario::{CacheState, Fact, Facts, Place, Recorder, Scenario, World, WorldError};
 use tidegate_settings::Settings;
 use tidegate_store::Store;
 use tidegate_world::{
-    CacheProbe, Checkout, CheckoutError, Credentials, Fetcher, FetcherSetup, GitWorld, Lock,
-    Network, Shelf, Subject, local_scenario,
+    CacheProbe, Checkout, CheckoutError, Credentials, Fetcher, FetcherSetup, GitWorld, KnownTree,
+    Lock, Network, Shelf, Subject, local_scenario,
 };
 
 use crate::cli::{DialectName, EditionName, Global, ScenarioArgs};
@@ -33,6 +35,7 @@ pub(crate) struct Project {
     root: RootFile,
     reading: tidegate_config::Settings,
     network: Network,
+    tree: KnownTree,
 }
 
 impl Project {
@@ -82,15 +85,21 @@ impl Project {
             root,
             reading,
             network,
+            tree: KnownTree::default(),
         })
     }
 
-    /// Loads the configuration. What was fetched for it is pinned in `tidegate.lock`.
+    /// Loads the configuration for planning. What was fetched for it is pinned in `tidegate.lock`.
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
+        self.load_as(&for_planning(&self.reading))
+    }
+
+    /// As [`Project::load`], with what was written: for showing and checking it.
+    pub(crate) fn load_written(&self) -> Result<Loaded, Failure> {
         self.load_as(&self.reading)
     }
 
-    /// As [`Project::load`], recording what merging replaced.
+    /// As [`Project::load_written`], recording what merging replaced.
     pub(crate) fn load_with_origins(&self) -> Result<Loaded, Failure> {
         let reading = tidegate_config::Settings {
             record_origins: true,
@@ -103,7 +112,8 @@ impl Project {
     pub(crate) fn load_recorded(&self) -> Result<(Loaded, Facts), Failure> {
         self.in_world(|world| {
             let recorder = Recorder::new(world);
-            let loaded = load(&self.root, &self.scenario, &recorder, &self.reading)?;
+            let reading = for_planning(&self.reading);
+            let loaded = load(&self.root, &self.scenario, &recorder, &reading)?;
             Ok((loaded, recorder.into_facts()))
         })
     }
@@ -138,6 +148,26 @@ impl Project {
             .map(Some)
     }
 
+    /// As [`Project::plan`], for a run: the caches that it says are there are kept for it in `pins`.
+    pub(crate) fn plan_to_run(
+        &self,
+        loaded: &Loaded,
+        detail: &Detail,
+        pins: &Pins,
+    ) -> Result<Option<Plan>, Failure> {
+        let Some(config) = &loaded.config else {
+            return Ok(None);
+        };
+        let caches = KeptCaches {
+            directory: &self.data_dir,
+            key: self.key(),
+            store: OnceCell::new(),
+            pins,
+        };
+        let ask = |world: &dyn World| plan(config, &self.scenario, world, detail);
+        self.in_world_of(&caches, ask).map(Some)
+    }
+
     /// As [`Project::plan`], as if exactly these paths had changed.
     pub(crate) fn plan_if_changed(
         &self,
@@ -156,6 +186,14 @@ impl Project {
     /// Asks the world something, and pins what was fetched for the answer.
     fn in_world<T>(
         &self,
+        ask: impl FnOnce(&dyn World) -> Result<T, WorldError>,
+    ) -> Result<T, Failure> {
+        self.in_world_of(&self.caches(), ask)
+    }
+
+    fn in_world_of<T>(
+        &self,
+        caches: &dyn CacheProbe,
         ask: impl FnOnce(&dyn World) -> Result<T, WorldError>,
     ) -> Result<T, Failure> {
         let path = self.checkout.root.join("tidegate.lock");
@@ -184,8 +222,8 @@ impl Project {
                 &self.settings.includes.token_hosts,
             ),
         });
-        let caches = self.caches();
-        let world = GitWorld::new(&self.checkout, self.subject, &caches)
+        let world = GitWorld::new(&self.checkout, self.subject, caches)
+            .with_tree(&self.tree)
             .with_fetcher(Some(&fetcher))
             .with_own_project(&project.path, &project.default_branch);
         let answer = ask(&world).map_err(broken)?;
@@ -197,7 +235,7 @@ impl Project {
         Ok(answer)
     }
 
-    /// The files jobs see, relative to the project root.
+    /// The files jobs see as they are now, relative to the project root.
     pub(crate) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
         let caches = self.caches();
         let world = GitWorld::new(&self.checkout, self.subject, &caches);
@@ -338,6 +376,42 @@ impl CacheProbe for StoredCaches<'_> {
             CacheState::Present
         } else {
             CacheState::Missing
+        })
+    }
+}
+
+/// Settings for a load that is only planned: what was written is not kept, which saves more memory than all the rest takes.
+pub(crate) fn for_planning(reading: &tidegate_config::Settings) -> tidegate_config::Settings {
+    tidegate_config::Settings {
+        keep_written: false,
+        ..reading.clone()
+    }
+}
+
+/// As [`StoredCaches`], and keeps what it says is there.
+struct KeptCaches<'a> {
+    directory: &'a Path,
+    key: String,
+    store: OnceCell<Store>,
+    pins: &'a Pins,
+}
+
+impl CacheProbe for KeptCaches<'_> {
+    fn state(&self, key: &str) -> Result<CacheState, String> {
+        if !self.directory.exists() {
+            return Ok(CacheState::Missing);
+        }
+        let store = match self.store.get() {
+            Some(store) => store,
+            None => {
+                let store = Store::open(self.directory).map_err(|error| error.to_string())?;
+                self.store.get_or_init(|| store)
+            }
+        };
+        let kept = self.pins.keep(store, &self.key, key);
+        Ok(match kept.map_err(|error| error.to_string())? {
+            true => CacheState::Present,
+            false => CacheState::Missing,
         })
     }
 }

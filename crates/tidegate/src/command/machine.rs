@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
-use tidegate_run::{Base, Begun, NoPlanner, Resumption, RunSetup, StoredRun};
+use tidegate_run::{
+    Base, Begun, NoPlanner, Pins, Providers, Resumption, RunSetup, SecretSource, StoredRun,
+};
+use tidegate_settings::{Source, Sources};
 use tidegate_store::Store;
 use tidegate_workspace::{Backend, Wanted, probe};
 
@@ -25,6 +28,7 @@ pub(super) struct Machine {
     pub(super) backend: Backend,
     /// What the settings say of runs.
     settings: tidegate_settings::Run,
+    providers: Providers,
 }
 
 impl Machine {
@@ -49,16 +53,18 @@ impl Machine {
             store,
             backend,
             settings,
+            providers: providers(project),
         })
     }
 
-    /// Everything a run needs; `past` is what happened so far of one that goes on.
+    /// Everything a run needs; `pins` are the caches its plan relies on, `past` is what happened so far of one that goes on.
     pub(super) fn setup(
         self,
         args: &RunArgs,
         begun: Begun,
         base: Base,
         facts: StoredRun,
+        pins: Pins,
         past: Option<Resumption>,
     ) -> Result<RunSetup, Failure> {
         Ok(RunSetup {
@@ -72,15 +78,37 @@ impl Machine {
             environment: environment(&self.settings),
             backend: self.backend,
             base,
+            pins,
             parallel: args.parallel.or(self.settings.jobs).unwrap_or_else(cores),
             grace: GRACE,
             log_limit: self
                 .settings
                 .log_limit
                 .map_or(TraceOptions::DEFAULT_LIMIT, |size| size.0),
+            providers: self.providers,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }
+}
+
+/// Where secrets and ID tokens come from.
+pub(super) fn providers(project: &Project) -> Providers {
+    let sources = |sources: &Sources| sources.iter().map(source).collect();
+    Providers {
+        secrets: sources(&project.settings.secrets),
+        id_tokens: sources(&project.settings.id_tokens),
+        directory: project.checkout.root.clone(),
+        environment: std::env::vars_os().collect(),
+    }
+}
+
+fn source((key, source): (&String, &Source)) -> (String, SecretSource) {
+    let source = match source {
+        Source::Variable(name) => SecretSource::Variable(name.clone()),
+        Source::File(path) => SecretSource::File(path.clone()),
+        Source::Command(command) => SecretSource::Command(command.clone()),
+    };
+    (key.clone(), source)
 }
 
 /// The environment jobs start from.
