@@ -43,7 +43,7 @@ fn number(found: &Captures<'_>, name: &str) -> Option<u32> {
 
 fn is_day(found: &Captures<'_>) -> bool {
     let year = number(found, "year").unwrap_or(2000);
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     if let Some(month) = number(found, "month") {
         let last = match month {
             2 if leap => 29,
