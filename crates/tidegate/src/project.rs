@@ -10,8 +10,8 @@ use tidegate_scenario::{CacheState, Fact, Facts, Place, Recorder, Scenario, Worl
 use tidegate_settings::Settings;
 use tidegate_store::Store;
 use tidegate_world::{
-    CacheProbe, Checkout, CheckoutError, Credentials, Fetcher, FetcherSetup, GitWorld, Lock,
-    Network, Shelf, Subject, local_scenario,
+    CacheProbe, Checkout, CheckoutError, Credentials, Fetcher, FetcherSetup, GitWorld, KnownTree,
+    Lock, Network, Shelf, Subject, local_scenario,
 };
 
 use crate::cli::{DialectName, EditionName, Global, ScenarioArgs};
@@ -35,6 +35,7 @@ pub(crate) struct Project {
     root: RootFile,
     reading: tidegate_config::Settings,
     network: Network,
+    tree: KnownTree,
 }
 
 impl Project {
@@ -84,6 +85,7 @@ impl Project {
             root,
             reading,
             network,
+            tree: KnownTree::default(),
         })
     }
 
@@ -221,6 +223,7 @@ impl Project {
             ),
         });
         let world = GitWorld::new(&self.checkout, self.subject, caches)
+            .with_tree(&self.tree)
             .with_fetcher(Some(&fetcher))
             .with_own_project(&project.path, &project.default_branch);
         let answer = ask(&world).map_err(broken)?;
@@ -232,7 +235,7 @@ impl Project {
         Ok(answer)
     }
 
-    /// The files jobs see, relative to the project root.
+    /// The files jobs see as they are now, relative to the project root.
     pub(crate) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
         let caches = self.caches();
         let world = GitWorld::new(&self.checkout, self.subject, &caches);
