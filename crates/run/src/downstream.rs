@@ -1,5 +1,6 @@
 //! What a run asks of whoever plans pipelines when it reaches a trigger job.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tidegate_expr::Variable;
@@ -44,6 +45,8 @@ pub struct TriggerRequest {
     pub variables: Vec<Variable>,
     /// The pipelines above the one that is asked for: the trigger job's own first, the run's last.
     pub lineage: Vec<Ancestor>,
+    /// The directories its pipeline's jobs start from, lowest first; read-only.
+    pub tree: Vec<PathBuf>,
     /// How many pipelines the run has so far.
     pub pipelines: usize,
 }

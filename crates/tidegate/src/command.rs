@@ -16,7 +16,7 @@ pub(crate) mod runs;
 mod selection;
 pub(crate) mod shell;
 pub(crate) mod show;
-mod unsupported;
+pub(crate) mod unsupported;
 mod watch;
 
 use std::io::stderr;

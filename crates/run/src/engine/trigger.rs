@@ -73,6 +73,12 @@ impl Engine<'_> {
             variables: forwarded(&bridge, &variables),
             bridge,
             lineage: self.lineage(key.pipeline),
+            tree: pipeline
+                .shared
+                .base
+                .iter()
+                .map(|layer| layer.path.clone())
+                .collect(),
             pipelines: self.pipelines.len(),
         }
     }
@@ -112,8 +118,12 @@ impl Engine<'_> {
             }
             Triggered::Elsewhere(elsewhere) => self.elsewhere(key, elsewhere)?,
             Triggered::Refused(refusal) => {
-                for message in &refusal.messages {
-                    self.say(key, &format!("\u{1b}[31;1mERROR: {message}\u{1b}[0;m"));
+                let mut messages = refusal.messages.iter();
+                if let Some(first) = messages.next() {
+                    self.say(key, &format!("\u{1b}[31;1mERROR: {first}\u{1b}[0;m"));
+                }
+                for message in messages {
+                    self.say(key, message);
                 }
                 failed(key, refusal.reason)
             }

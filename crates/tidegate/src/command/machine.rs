@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
-use tidegate_run::{Base, Begun, NoPlanner, Resumption, RunSetup, StoredRun};
+use tidegate_run::{Base, Begun, Resumption, RunSetup, StoredRun};
 use tidegate_store::Store;
 use tidegate_workspace::{Backend, Wanted, probe};
 
 use crate::SUPERVISE;
-use crate::cli::RunArgs;
+use crate::cli::{Global, RunArgs};
+use crate::downstream::Downstream;
 use crate::exit::Failure;
 use crate::project::Project;
 
@@ -55,6 +56,7 @@ impl Machine {
     /// Everything a run needs; `past` is what happened so far of one that goes on.
     pub(super) fn setup(
         self,
+        global: &Global,
         args: &RunArgs,
         begun: Begun,
         base: Base,
@@ -65,7 +67,7 @@ impl Machine {
             begun,
             past,
             facts,
-            planner: Arc::new(NoPlanner),
+            planner: Arc::new(Downstream::new(global, args.executor, self.store.clone())),
             store: self.store,
             executor: ShellExecutor::of_this_binary(SUPERVISE)
                 .map_err(|error| failed("find this program's own file", &error))?,

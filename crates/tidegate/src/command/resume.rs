@@ -58,7 +58,7 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
         .reopen_run(record.id)
         .map_err(|error| failed("go on with the run", &error))?;
     let begun = Begun { record, log };
-    let setup = machine.setup(args, begun, base, facts, Some(past_run))?;
+    let setup = machine.setup(global, args, begun, base, facts, Some(past_run))?;
     let ended = perform(global, args, setup);
     // What the stopped process had in hand was moved to the trash when the store was opened.
     if let Err(error) = store.maintain(TIDYING) {

@@ -1,6 +1,6 @@
 //! Keywords that are valid and cannot be carried out yet: named with their line, never ignored.
 
-use tidegate_config::{Config, Job, JobKind, NeedSpec};
+use tidegate_config::{Config, Job, NeedSpec};
 use tidegate_pipeline::Pipeline;
 use tidegate_source::{Diagnostic, Span};
 
@@ -10,17 +10,20 @@ use crate::cli::Executor;
 /// What the jobs of a pipeline ask for that a run cannot give.
 ///
 /// An image or a service needs a container engine, which is not used yet; who asks for the shell executor does without.
-pub(super) fn problems(
+///
+/// In a `downstream` pipeline jobs of the pipelines above can be needed; there are none above others.
+pub(crate) fn problems(
     config: &Config,
     pipeline: &Pipeline,
     executor: Option<Executor>,
+    downstream: bool,
 ) -> Vec<Diagnostic> {
     let jobs = config
         .jobs
         .values()
         .filter(|job| will_run(pipeline, &job.name));
     let mut problems: Vec<Diagnostic> = Vec::new();
-    for problem in jobs.flat_map(|job| of_job(job, executor)) {
+    for problem in jobs.flat_map(|job| of_job(job, executor, downstream)) {
         // Instances of a parallel job share their keywords.
         if !problems.contains(&problem) {
             problems.push(problem);
@@ -29,7 +32,7 @@ pub(super) fn problems(
     problems
 }
 
-fn of_job(job: &Job, executor: Option<Executor>) -> Vec<Diagnostic> {
+fn of_job(job: &Job, executor: Option<Executor>, downstream: bool) -> Vec<Diagnostic> {
     let body = &job.body;
     let mut problems = Vec::new();
     let mut say = |keyword: &str, span: Span, what: &str| {
@@ -39,13 +42,6 @@ fn of_job(job: &Job, executor: Option<Executor>) -> Vec<Diagnostic> {
         );
         problems.push(Diagnostic::error("not-built-yet", text).at(span));
     };
-    if let JobKind::Bridge(trigger) = &body.kind {
-        say(
-            "trigger",
-            trigger.span,
-            "pipelines triggered by a pipeline are not run",
-        );
-    }
     if executor.is_none() {
         let hint =
             "containers are not run; `--executor shell` runs the job in the shell of this machine";
@@ -57,11 +53,20 @@ fn of_job(job: &Job, executor: Option<Executor>) -> Vec<Diagnostic> {
         }
     }
     for need in job.needs.iter().flat_map(|needs| &needs.entries) {
-        let what = "artifacts of other pipelines are not fetched";
         match need {
-            NeedSpec::Pipeline { pipeline, .. } => say("needs:pipeline", pipeline.span, what),
-            NeedSpec::Project { project, .. } => say("needs:project", project.span, what),
-            NeedSpec::Job { .. } | NeedSpec::Any { .. } => {}
+            NeedSpec::Pipeline {
+                pipeline,
+                job: Some(_),
+                ..
+            } if !downstream => {
+                let what = "there is no pipeline above this one that could be meant";
+                say("needs:pipeline", pipeline.span, what);
+            }
+            NeedSpec::Project { project, .. } => {
+                let what = "artifacts of other projects are not fetched";
+                say("needs:project", project.span, what);
+            }
+            NeedSpec::Pipeline { .. } | NeedSpec::Job { .. } | NeedSpec::Any { .. } => {}
         }
     }
     for (keyword, _) in &body.further {
