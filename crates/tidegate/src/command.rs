@@ -12,6 +12,7 @@ mod machine;
 mod past;
 pub(crate) mod resume;
 pub(crate) mod run;
+mod run_tree;
 pub(crate) mod runs;
 mod selection;
 pub(crate) mod shell;

@@ -58,7 +58,7 @@ impl Downstream {
         };
         let begun = begin_downstream(&self.store, &project.key(), request.key.pipeline)
             .map_err(|error| Failure::unusable(format!("failed to begin the pipeline: {error}")))?;
-        let messages = vec![told::created(&begun, &pipeline, "child pipeline")];
+        let messages = vec![told::created(&begun, &pipeline, None)];
         Ok(Triggered::Created(Box::new(Created {
             begun,
             facts: facts(&project, pipeline),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_pipeline::{FailureReason, Status};
+use tidegate_pipeline::{Downstream as Wanted, FailureReason, Status};
 use tidegate_run::{Created, Elsewhere, StoredRun, TriggerRequest, Triggered, begin_downstream};
 use tidegate_scenario::{InputValue, PipelineSource, Ref, Upstream};
 use tidegate_store::RunId;
@@ -64,8 +64,7 @@ impl Downstream {
         let begun = begin_downstream(&self.store, &project.key(), request.key.pipeline)
             .map_err(|error| Failure::unusable(format!("failed to begin the pipeline: {error}")))?;
         let base = base(&project, &self.store, begun.record.id, Keep::Run)?;
-        let what = format!("pipeline of {path}");
-        let mut messages = vec![told::created(&begun, &pipeline, &what)];
+        let mut messages = vec![told::created(&begun, &pipeline, Some(path))];
         messages.extend(told::passed_on(request));
         Ok(Triggered::Created(Box::new(Created {
             begun,
@@ -191,9 +190,19 @@ fn not_here(
         || "its default branch".to_owned(),
         |branch| format!("`{branch}`"),
     );
-    let mut messages = vec![format!(
-        "Would trigger a pipeline of {path} on {on}; it is not run here: {why}"
-    )];
+    let mirrors = matches!(request.bridge.downstream, Wanted::Mirror { .. });
+    let what = match mirrors {
+        true => format!("Would show the status of the latest pipeline of {path}: {why}"),
+        false => format!("Would trigger a pipeline of {path} on {on}; it is not run here: {why}"),
+    };
+    let mut messages = vec![what];
+    if mirrors {
+        return Triggered::Elsewhere(Elsewhere {
+            project: Arc::clone(path),
+            reference: None,
+            messages,
+        });
+    }
     messages.extend(told::passed_on(request));
     Triggered::Elsewhere(Elsewhere {
         project: Arc::clone(path),

@@ -51,12 +51,19 @@ pub(super) fn pipeline(
     Err(lines(&unsupported.iter().collect::<Vec<_>>(), loaded))
 }
 
-/// Diagnostics as people read them, line by line.
+/// Diagnostics as people read them, line by line; the text of the first alone in the first line.
 fn lines(items: &[&Diagnostic], loaded: &Loaded) -> Vec<String> {
     let text = diagnostics(items.iter().copied(), &loaded.sources, Style::Plain);
     let first = items.first().map(|item| item.message.clone());
-    let rest = text.lines().map(str::to_owned);
-    first.into_iter().chain(rest).collect()
+    let headline = |line: &&str| line.starts_with("error[");
+    let places = text.lines().enumerate();
+    let places = places.filter(|(at, line)| *at > 0 || !headline(line));
+    let places = places.map(|(_, line)| line.to_owned());
+    let mut all: Vec<String> = first.into_iter().chain(places).collect();
+    while all.last().is_some_and(|line| line.is_empty()) {
+        all.pop();
+    }
+    all
 }
 
 /// No pipeline, with GitLab's beginning of the sentence.
@@ -68,11 +75,14 @@ pub(super) fn not_created(messages: Vec<String>) -> Triggered {
     refused(reason, std::iter::once(first).chain(messages).collect())
 }
 
-/// What is said of a pipeline that was made.
-pub(super) fn created(begun: &Begun, pipeline: &Pipeline, what: &str) -> String {
-    let jobs = pipeline.jobs.len();
+/// What is said of a pipeline that was made; `of` is the project, where it is another one.
+pub(super) fn created(begun: &Begun, pipeline: &Pipeline, of: Option<&str>) -> String {
+    let (id, jobs) = (begun.record.id, pipeline.jobs.len());
     let plural = if jobs == 1 { "" } else { "s" };
-    format!("Created the {what} {}: {jobs} job{plural}", begun.record.id)
+    match of {
+        Some(project) => format!("Created pipeline {id} of {project}: {jobs} job{plural}"),
+        None => format!("Created child pipeline {id}: {jobs} job{plural}"),
+    }
 }
 
 /// What would be passed on, line by line.
