@@ -6,16 +6,20 @@ use tidegate_exec::JobVariables;
 use tidegate_pipeline::{CachePolicy, CacheSpec, JobSpec, OnMiss, clean_cache_key};
 use tidegate_store::{Entry, Lease, RunId, Store, StoreError};
 
+use crate::pins::Pins;
+
 /// One of a job's caches with its key resolved and what was found under it.
 pub(crate) struct ResolvedCache {
     /// Position among the job's caches, from 0.
     pub(crate) index: u32,
     /// As the job has it.
     pub(crate) spec: CacheSpec,
-    /// The final key, or why there is none.
+    /// The final key, or why there is none, as the runner says it.
     pub(crate) key: Result<Arc<str>, String>,
-    /// What the runner says about the key.
+    /// What the runner says about the key, whenever it uses it.
     pub(crate) notices: Vec<String>,
+    /// What it says about the fallback keys.
+    pub(crate) fallback_notices: Vec<String>,
     /// Keys that were tried, in order.
     pub(crate) tried: Vec<Arc<str>>,
     /// What was found.
@@ -45,6 +49,8 @@ pub(crate) struct Shelf<'a> {
     pub(crate) store: &'a Store,
     pub(crate) project: &'a str,
     pub(crate) run: RunId,
+    /// What the run keeps; found also where others have removed it.
+    pub(crate) pins: &'a Pins,
 }
 
 impl Shelf<'_> {
@@ -60,7 +66,7 @@ impl Shelf<'_> {
             .collect()
     }
 
-    /// Whether entries with the exact keys of all these caches exist.
+    /// Whether entries with the exact keys of all these caches exist. Those that do are kept until the run ends.
     pub(crate) fn all_present(
         &self,
         spec: &JobSpec,
@@ -75,7 +81,7 @@ impl Shelf<'_> {
             let Ok(key) = final_key(spec, cache, variables, &mut Vec::new()) else {
                 return Ok(None);
             };
-            if self.store.find_cache(self.project, &key)?.is_none() {
+            if !self.pins.keep(self.store, self.project, &key)? {
                 return Ok(None);
             }
             last = Some(key);
@@ -97,6 +103,7 @@ impl Shelf<'_> {
             spec: cache.clone(),
             key,
             notices,
+            fallback_notices: Vec::new(),
             tried: Vec::new(),
             found: None,
         };
@@ -110,27 +117,14 @@ impl Shelf<'_> {
     fn find(&self, cache: &mut ResolvedCache, variables: &JobVariables) -> Result<(), StoreError> {
         let Ok(key) = &cache.key else { return Ok(()) };
         let mut candidates = vec![key.clone()];
-        let fallbacks = cache
-            .spec
-            .fallback_keys
-            .iter()
-            .map(|key| variables.expand(key));
-        candidates.extend(
-            fallbacks
-                .filter_map(|key| clean_cache_key(&key).key)
-                .map(Arc::from),
-        );
-        match global_fallback(variables) {
-            Ok(fallback) => candidates.extend(fallback),
-            Err(notice) => cache.notices.push(notice),
-        }
+        let said = &mut cache.fallback_notices;
+        let fallbacks = cache.spec.fallback_keys.iter();
+        let fallbacks = fallbacks.map(|key| variables.expand(key));
+        candidates.extend(fallbacks.filter_map(|key| fallback_key(&key, said)));
+        candidates.extend(global_fallback(variables, said));
         for (at, candidate) in candidates.into_iter().enumerate() {
             cache.tried.push(candidate.clone());
-            let Some(entry) = self.store.find_cache(self.project, &candidate)? else {
-                continue;
-            };
-            // Somebody may have removed it since; then it is as if it had never been there.
-            let Ok(lease) = self.store.lease(&entry, self.run) else {
+            let Some((entry, lease)) = self.leased(&candidate)? else {
                 continue;
             };
             cache.found = Some(FoundEntry {
@@ -142,6 +136,18 @@ impl Shelf<'_> {
             break;
         }
         Ok(())
+    }
+
+    /// What the key points at, else what the run keeps under it.
+    fn leased(&self, key: &str) -> Result<Option<(Entry, Lease)>, StoreError> {
+        if let Some(found) = self.store.lease_cache(self.project, key, self.run)? {
+            return Ok(Some(found));
+        }
+        let Some(kept) = self.pins.entry(self.project, key) else {
+            return Ok(None);
+        };
+        let lease = self.store.lease(&kept, self.run)?;
+        Ok(Some((kept, lease)))
     }
 }
 
@@ -219,27 +225,41 @@ fn final_key(
     if raw.is_empty() {
         raw = format!("{}/{}", spec.name, spec.git.ref_name);
     }
-    let clean = clean_cache_key(&raw);
-    let Some(key) = clean.key else {
-        return Err(format!("cache key \"{raw}\" could not be sanitized"));
-    };
+    clean(&raw, notices).ok_or_else(|| {
+        notices.push(format!("cache key \"{raw}\" could not be sanitized"));
+        "empty cache key".to_owned()
+    })
+}
+
+/// The key as the runner cleans it, with what it says where that changes it.
+fn clean(raw: &str, notices: &mut Vec<String>) -> Option<Arc<str>> {
+    let clean = clean_cache_key(raw);
+    let key = clean.key?;
     if clean.changed {
         notices.push(format!("cache key \"{raw}\" sanitized to \"{key}\""));
     }
-    Ok(key.into())
+    Some(key.into())
 }
 
-fn global_fallback(variables: &JobVariables) -> Result<Option<Arc<str>>, String> {
-    let Some(key) = variables
-        .get("CACHE_FALLBACK_KEY")
-        .filter(|key| !key.is_empty())
-    else {
-        return Ok(None);
-    };
+/// A fallback key; an empty one is passed over in silence.
+fn fallback_key(raw: &str, notices: &mut Vec<String>) -> Option<Arc<str>> {
+    if raw.is_empty() {
+        return None;
+    }
+    let key = clean(raw, notices);
+    if key.is_none() {
+        notices.push(format!("cache key \"{raw}\" could not be sanitized"));
+    }
+    key
+}
+
+fn global_fallback(variables: &JobVariables, notices: &mut Vec<String>) -> Option<Arc<str>> {
+    let key = variables.get("CACHE_FALLBACK_KEY")?;
     if key.trim_end_matches(['.', ' ']).ends_with("-protected") {
-        return Err(format!(
+        notices.push(format!(
             "CACHE_FALLBACK_KEY \"{key}\" not allowed to end in \"-protected\""
         ));
+        return None;
     }
-    Ok(clean_cache_key(key).key.map(Arc::from))
+    fallback_key(key, notices)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tidegate_expr::Variable;
 use tidegate_pipeline::{Bridge, FailureReason, JobKey, PipelineId, Status};
 
+use crate::pins::Pins;
 use crate::setup::{Base, Begun};
 use crate::stored_run::StoredRun;
 
@@ -47,6 +48,8 @@ pub struct TriggerRequest {
     pub lineage: Vec<Ancestor>,
     /// The directories its pipeline's jobs start from, lowest first; read-only.
     pub tree: Vec<PathBuf>,
+    /// The caches the run keeps; those that decisions of the plan rely on are added.
+    pub pins: Pins,
     /// How many pipelines the run has so far.
     pub pipelines: usize,
 }

@@ -69,6 +69,7 @@ pub fn run(
         tracked,
         project: setup.facts.project.clone(),
         run: record.id,
+        pins: setup.pins,
         grace: setup.grace,
         log_limit: setup.log_limit,
         version: setup.version,
@@ -223,6 +224,7 @@ impl Engine<'_> {
             self.take(message)?;
         }
         self.log.flush()?;
+        self.pipeline(self.root).shared.pins.let_old_go();
         self.observer.tick(now_ms());
         Ok(())
     }

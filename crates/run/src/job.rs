@@ -17,6 +17,7 @@ use tidegate_workspace::{Backend, Layer, Workspace, WorkspaceSpec};
 
 use crate::cache::{ResolvedCache, Shelf, facts, unmet};
 use crate::message::{JobEnd, Message};
+use crate::pins::Pins;
 use crate::setup::ProjectFacts;
 use crate::snapshot::layers;
 use crate::storage::{Collected, JobStorage};
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) tracked: Arc<[PathBuf]>,
     pub(crate) project: ProjectFacts,
     pub(crate) run: RunId,
+    pub(crate) pins: Pins,
     pub(crate) grace: Duration,
     pub(crate) log_limit: u64,
     pub(crate) version: String,
@@ -91,6 +93,7 @@ fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), St
         store,
         project: &shared.project.key,
         run: shared.run,
+        pins: &shared.pins,
     };
     let caches = shelf.resolve(&task.spec, &variables).map_err(text)?;
     if let Some(unmet) = unmet(&caches, &variables) {
@@ -173,6 +176,7 @@ fn run(
         store: shared.store.clone(),
         project: shared.project.key.clone(),
         run: shared.run,
+        pins: shared.pins.clone(),
         job: key.job,
         attempt: key.attempt,
         job_name: task.spec.name.clone(),

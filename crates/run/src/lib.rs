@@ -24,6 +24,7 @@ mod input_record;
 mod job;
 mod journal;
 mod message;
+mod pins;
 mod save;
 mod saved_by;
 mod setup;
@@ -41,6 +42,7 @@ pub use downstream::{
 pub use earlier::missing_artifacts;
 pub use engine::{Refused, Resumption, run};
 pub use journal::{Follow, Journal, JournalError};
+pub use pins::Pins;
 pub use saved_by::SavedBy;
 pub use setup::{
     Base, Begun, Observer, ProjectFacts, RunEnd, RunError, RunSetup, begin, begin_downstream,

@@ -13,6 +13,7 @@ use tidegate_workspace::{Backend, Layer};
 
 use crate::downstream::Planner;
 use crate::engine::Resumption;
+use crate::pins::Pins;
 use crate::stored_run::{StoredRun, StoredRunError};
 
 /// A run that is registered and has not started.
@@ -68,6 +69,8 @@ pub struct RunSetup {
     pub backend: Backend,
     /// The tree all jobs start from.
     pub base: Base,
+    /// Caches that decisions of the plan relied on.
+    pub pins: Pins,
     /// How many jobs run at once, those of downstream pipelines included.
     pub parallel: NonZeroUsize,
     /// What processes get between TERM and KILL when a job is canceled.

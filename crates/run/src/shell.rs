@@ -20,6 +20,7 @@ use tidegate_workspace::{Backend, Layer, MountPlan, Workspace, WorkspaceSpec};
 use crate::cache::{ResolvedCache, Shelf, facts};
 use crate::earlier::{dotenv_of, newest_artifacts};
 use crate::job::{discard, runner_facts, variables};
+use crate::pins::Pins;
 use crate::setup::Base;
 use crate::snapshot::layers;
 use crate::stored_run::StoredRun;
@@ -78,6 +79,7 @@ impl JobPlace {
             store,
             project: &project.key,
             run,
+            pins: &Pins::default(),
         };
         let caches = shelf.resolve(&spec, &before).map_err(text)?;
         let of_caches = facts(&caches).into_iter();

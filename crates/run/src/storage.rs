@@ -20,6 +20,7 @@ use crate::cache::{ResolvedCache, policy};
 use crate::dotenv;
 use crate::files::{Found, Wanted, entries_below, find};
 use crate::message::Message;
+use crate::pins::Pins;
 
 /// What a job's storage shares with the thread that started it.
 #[derive(Clone, Default)]
@@ -62,6 +63,8 @@ pub(crate) struct JobStorage {
     pub(crate) store: Store,
     pub(crate) project: String,
     pub(crate) run: RunId,
+    /// What the run keeps, with what this job saves.
+    pub(crate) pins: Pins,
     pub(crate) job: JobIdx,
     pub(crate) attempt: Attempt,
     pub(crate) job_name: Arc<str>,
@@ -89,13 +92,12 @@ impl Storage for JobStorage {
                 continue;
             }
             for notice in &cache.notices {
-                trace.warning(notice);
+                trace.caution(notice);
             }
             let key = match &cache.key {
                 Ok(key) => key,
                 Err(problem) => {
-                    trace.warning(problem);
-                    trace.warning("Skipping cache extraction due to empty cache key");
+                    trace.info(&format!("Skipping cache extraction due to {problem}"));
                     continue;
                 }
             };
@@ -153,9 +155,15 @@ impl Storage for JobStorage {
             if !holds_something || !wanted.iter().any(|spec| **spec == cache.spec) {
                 continue;
             }
-            let Ok(key) = cache.key.clone() else {
-                trace.warning("Skipping cache archiving due to empty cache key");
-                continue;
+            for notice in &cache.notices {
+                trace.caution(notice);
+            }
+            let key = match &cache.key {
+                Ok(key) => Arc::clone(key),
+                Err(problem) => {
+                    trace.info(&format!("Skipping cache archiving due to {problem}"));
+                    continue;
+                }
             };
             match policy(&cache.spec, context.variables) {
                 CachePolicy::PullPush | CachePolicy::Push => {}
@@ -173,7 +181,7 @@ impl Storage for JobStorage {
                 Err(message) => {
                     // A cache is a help; losing one never fails a job.
                     trace.warning(&message);
-                    trace.warning("Failed to create cache");
+                    trace.caution("Failed to create cache");
                     Some(CacheOutcome::SaveFailed)
                 }
             };
@@ -201,7 +209,7 @@ impl Storage for JobStorage {
                 Some(([.., this], later)) => self.mode(this, later),
                 _ => Mode::Link,
             };
-            self.keep(artifact, mode, variables, trace)?;
+            self.keep_artifact(artifact, mode, variables, trace)?;
         }
         Ok(())
     }
@@ -209,6 +217,9 @@ impl Storage for JobStorage {
 
 impl JobStorage {
     fn say_restored(&self, cache: &ResolvedCache, trace: &mut TraceWriter<'_>) {
+        for notice in &cache.fallback_notices {
+            trace.caution(notice);
+        }
         for tried in &cache.tried {
             trace.info(&format!("Checking cache for {tried}..."));
             if cache
@@ -219,7 +230,7 @@ impl JobStorage {
                 trace.info("Successfully extracted cache");
             } else {
                 trace.warning("Cache file does not exist");
-                trace.warning("Failed to extract cache");
+                trace.caution("Failed to extract cache");
             }
         }
         let key = cache.key.clone().unwrap_or_else(|_| "".into());
@@ -231,7 +242,7 @@ impl JobStorage {
         self.note(cache.index, key, outcome);
     }
 
-    fn keep(
+    fn keep_artifact(
         &self,
         artifact: &ArtifactSpec,
         mode: Mode,

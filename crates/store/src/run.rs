@@ -16,6 +16,11 @@ use crate::layout::sync_directory;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub u64);
 
+impl RunId {
+    /// Stands in leases for a run that is planned and has no number yet; no run has it.
+    pub const PLANNED: Self = Self(0);
+}
+
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -190,19 +195,6 @@ impl Store {
         self.throw_away(&self.layout().run(run.0))?;
         drop(lock);
         Ok(())
-    }
-
-    /// Removes the oldest runs of a project, all but `keep`, sparing those being written. Runs that others started go
-    /// with those.
-    pub fn prune_runs(&self, project: &str, keep: usize) -> Result<usize> {
-        let mut removed = 0;
-        for record in self.runs(Some(project), usize::MAX)?.into_iter().skip(keep) {
-            match self.remove_run(record.id) {
-                Err(StoreError::RunBusy { .. }) => {}
-                other => other.map(|()| removed += 1)?,
-            }
-        }
-        Ok(removed)
     }
 
     fn change_run(

@@ -1,9 +1,11 @@
 //! The project a command works on: where it is, what git says, its configuration and plan.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use tidegate_config::{Dialect, Edition, Loaded, RootFile, load};
 use tidegate_plan::{Detail, Plan, plan, stopped_before_loading};
+use tidegate_run::Pins;
 use tidegate_scenario::{
     CacheState, Fact, Facts, Place as WorldPlace, Recorder, Scenario, World, WorldError,
 };
@@ -192,6 +194,35 @@ impl Project {
             .map(Some)
     }
 
+    /// As [`Project::plan`], for a run: the caches that it says are there are kept for it in `pins`.
+    pub(crate) fn plan_to_run(
+        &self,
+        loaded: &Loaded,
+        detail: &Detail,
+        pins: &Pins,
+    ) -> Result<Option<Plan>, Failure> {
+        let Some(config) = &loaded.config else {
+            return Ok(None);
+        };
+        let ask = |world: &dyn World| plan(config, &self.scenario, world, detail);
+        self.in_world_to_run(pins, ask).map(Some)
+    }
+
+    /// Asks the world something for a run: the caches that it says are there are kept for it in `pins`.
+    pub(crate) fn in_world_to_run<T>(
+        &self,
+        pins: &Pins,
+        ask: impl FnOnce(&dyn World) -> Result<T, WorldError>,
+    ) -> Result<T, Failure> {
+        let caches = KeptCaches {
+            directory: &self.data_dir,
+            key: self.key(),
+            store: OnceCell::new(),
+            pins,
+        };
+        self.in_world_of(&caches, ask)
+    }
+
     /// As [`Project::plan`], as if exactly these paths had changed.
     pub(crate) fn plan_if_changed(
         &self,
@@ -208,8 +239,16 @@ impl Project {
     }
 
     /// Asks the world something, and pins what was fetched for the answer.
-    pub(crate) fn in_world<T>(
+    fn in_world<T>(
         &self,
+        ask: impl FnOnce(&dyn World) -> Result<T, WorldError>,
+    ) -> Result<T, Failure> {
+        self.in_world_of(&self.caches(), ask)
+    }
+
+    fn in_world_of<T>(
+        &self,
+        caches: &dyn CacheProbe,
         ask: impl FnOnce(&dyn World) -> Result<T, WorldError>,
     ) -> Result<T, Failure> {
         let path = self.checkout.root.join("tidegate.lock");
@@ -238,8 +277,7 @@ impl Project {
                 &self.settings.includes.token_hosts,
             ),
         });
-        let caches = self.caches();
-        let world = GitWorld::new(&self.checkout, self.subject, &caches)
+        let world = GitWorld::new(&self.checkout, self.subject, caches)
             .with_fetcher(Some(&fetcher))
             .with_own_project(&project.path, &project.default_branch);
         let answer = ask(&world).map_err(broken)?;
@@ -401,6 +439,34 @@ impl CacheProbe for StoredCaches<'_> {
             CacheState::Present
         } else {
             CacheState::Missing
+        })
+    }
+}
+
+/// As [`StoredCaches`], and keeps what it says is there.
+struct KeptCaches<'a> {
+    directory: &'a Path,
+    key: String,
+    store: OnceCell<Store>,
+    pins: &'a Pins,
+}
+
+impl CacheProbe for KeptCaches<'_> {
+    fn state(&self, key: &str) -> Result<CacheState, String> {
+        if !self.directory.exists() {
+            return Ok(CacheState::Missing);
+        }
+        let store = match self.store.get() {
+            Some(store) => store,
+            None => {
+                let store = Store::open(self.directory).map_err(|error| error.to_string())?;
+                self.store.get_or_init(|| store)
+            }
+        };
+        let kept = self.pins.keep(store, &self.key, key);
+        Ok(match kept.map_err(|error| error.to_string())? {
+            true => CacheState::Present,
+            false => CacheState::Missing,
         })
     }
 }

@@ -26,7 +26,7 @@ pub(crate) enum CacheCommand {
     Put(CachePutArgs),
     /// Remove caches of the project
     Rm(CacheRmArgs),
-    /// Remove caches beyond limits and expired artifacts, and tidy up
+    /// Remove caches and runs beyond limits and expired artifacts, and tidy up
     Prune(CachePruneArgs),
     /// Compare the store with what was saved
     Verify(CacheVerifyArgs),
@@ -101,6 +101,12 @@ pub(crate) struct CachePruneArgs {
     /// Those not used for so many days go
     #[arg(long, value_name = "DAYS")]
     pub max_age_days: Option<u64>,
+    /// So many runs of each project stay
+    #[arg(long, value_name = "NUMBER")]
+    pub keep_runs: Option<std::num::NonZeroUsize>,
+    /// Runs begun longer ago go; the newest of a project stays
+    #[arg(long, value_name = "DAYS")]
+    pub max_run_age_days: Option<u64>,
     /// The form of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub format: Format,

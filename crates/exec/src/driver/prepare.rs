@@ -7,6 +7,7 @@ use tidegate_pipeline::JobSpec;
 use super::Driver;
 use super::failure::{ErrorKind, JobError};
 use super::phase::{Phase, StageBounds};
+use super::results::names_files;
 use crate::script::{self, Source};
 use crate::settings::Strategy;
 use crate::supervisor::owner::Supervisor;
@@ -91,11 +92,10 @@ impl Driver {
 
     fn restore_cache(&mut self) -> Result<(), JobError> {
         let spec = self.run.spec.clone();
-        let pushes_only = |policy: &str| self.variables.expand(policy) == "push";
         let caches: Vec<_> = spec
             .caches
             .iter()
-            .filter(|cache| !pushes_only(&cache.policy))
+            .filter(|cache| names_files(cache))
             .collect();
         if caches.is_empty() {
             return Ok(());

@@ -1,6 +1,6 @@
 //! What comes after the scripts: caches, artifacts, and cleaning up.
 
-use tidegate_pipeline::CacheWhen;
+use tidegate_pipeline::{CacheSpec, CacheWhen};
 
 use super::Driver;
 use super::failure::JobError;
@@ -10,11 +10,10 @@ use crate::supervisor::owner::Supervisor;
 impl Driver {
     pub(super) fn save_cache(&mut self, succeeded: bool) -> Result<(), JobError> {
         let spec = self.run.spec.clone();
-        let pulls_only = |policy: &str| self.variables.expand(policy) == "pull";
         let caches: Vec<_> = spec
             .caches
             .iter()
-            .filter(|cache| fits(cache.when, succeeded) && !pulls_only(&cache.policy))
+            .filter(|cache| names_files(cache) && fits(cache.when, succeeded))
             .collect();
         if caches.is_empty() {
             return Ok(());
@@ -70,6 +69,11 @@ impl Driver {
         // Nothing depends on it: the directory goes with the supervisor.
         let _ = self.stage(supervisor, name, headline, &script, bounds);
     }
+}
+
+/// Whether the cache means any files. One that only goes one way by its policy still has its section, which says so.
+pub(super) fn names_files(cache: &CacheSpec) -> bool {
+    !cache.paths.is_empty() || cache.untracked
 }
 
 fn fits(when: CacheWhen, succeeded: bool) -> bool {

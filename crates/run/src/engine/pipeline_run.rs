@@ -65,7 +65,9 @@ impl PipelineRun {
     /// Keeps what another process needs to go on with it.
     pub(super) fn save(&self) -> Result<(), StoreError> {
         let shared = &self.shared;
-        self.facts.save(&shared.store, shared.run, &shared.tracked)
+        self.facts
+            .save(&shared.store, shared.run, &shared.tracked)?;
+        shared.pins.save(&shared.store, shared.run)
     }
 
     pub(super) fn pipeline(&self) -> &Arc<Pipeline> {

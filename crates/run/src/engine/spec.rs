@@ -149,6 +149,7 @@ impl PipelineRun {
             store: &shared.store,
             project: &shared.project.key,
             run: self.record.id,
+            pins: &shared.pins,
         };
         Ok(shelf.all_present(spec, wanted, &self.variables(spec, slot))?)
     }

@@ -79,6 +79,7 @@ impl Engine<'_> {
                 .iter()
                 .map(|layer| layer.path.clone())
                 .collect(),
+            pins: pipeline.shared.pins.clone(),
             pipelines: self.pipelines.len(),
         }
     }
@@ -204,6 +205,9 @@ impl Engine<'_> {
         child.guard = Some(Box::new(guards));
         child.number_jobs()?;
         child.save()?;
+        // Whoever goes on with the run looks for the caches of all its pipelines in one place.
+        let root = &self.pipeline(self.root).shared;
+        root.pins.save(&root.store, root.run)?;
         let id = child.id;
         self.adopt(child);
         self.created(id)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
-use tidegate_run::{Base, Begun, Resumption, RunSetup, StoredRun};
+use tidegate_run::{Base, Begun, Pins, Resumption, RunSetup, StoredRun};
 use tidegate_store::Store;
 use tidegate_workspace::{Backend, Wanted, probe};
 
@@ -53,7 +53,7 @@ impl Machine {
         })
     }
 
-    /// Everything a run needs; `past` is what happened so far of one that goes on.
+    /// Everything a run needs; `pins` are the caches its plan relies on, `past` is what happened so far of one that goes on.
     pub(super) fn setup(
         self,
         global: &Global,
@@ -61,6 +61,7 @@ impl Machine {
         begun: Begun,
         base: Base,
         facts: StoredRun,
+        pins: Pins,
         past: Option<Resumption>,
     ) -> Result<RunSetup, Failure> {
         Ok(RunSetup {
@@ -74,6 +75,7 @@ impl Machine {
             environment: environment(&self.settings),
             backend: self.backend,
             base,
+            pins,
             parallel: args.parallel.or(self.settings.jobs).unwrap_or_else(cores),
             grace: GRACE,
             log_limit: self

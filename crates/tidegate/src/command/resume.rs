@@ -1,11 +1,11 @@
 //! `tidegate run --resume`, `--retry`, `--play`: going on with an earlier run.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use tidegate_pipeline::PipelineId;
-use tidegate_run::{Begun, Journal, Refused, Resumption};
+use tidegate_pipeline::{CacheOutcome, EventKind, PipelineId};
+use tidegate_run::{Begun, Journal, Pins, Refused, Resumption};
 use tidegate_schedule::{Input, MetState};
-use tidegate_store::{RunRecord, StoreError};
+use tidegate_store::{RunId, RunRecord, StoreError};
 
 use super::machine::{Machine, failed};
 use super::past::{Past, failure};
@@ -14,10 +14,7 @@ use super::run_tree::RunTree;
 use crate::cli::{Global, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
-use crate::terminal::tell;
-
-/// How long tidying up after a stopped run may take.
-const TIDYING: Duration = Duration::from_secs(2);
+use crate::upkeep::{Limits, When, after_run};
 
 /// Goes on with the run the arguments mean.
 pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
@@ -44,6 +41,7 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
             error => failed("go on with the run", &error),
         })?;
     let journal = Journal::read(&past.store, record.id).map_err(|error| failure(&error))?;
+    let pins = pins(&past, record.id, &journal)?;
     let past_run = Resumption::new(&past.store, record.id, facts.clone(), journal, asked);
     let past_run = past_run.map_err(|error| refused(&tree, &record, &error))?;
     if record.finished.is_some() && !past_run.has_work() {
@@ -62,13 +60,25 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
         .reopen_run(record.id)
         .map_err(|error| failed("go on with the run", &error))?;
     let begun = Begun { record, log };
-    let setup = machine.setup(global, args, begun, base, facts, Some(past_run))?;
+    let setup = machine.setup(global, args, begun, base, facts, pins, Some(past_run))?;
     let ended = perform(global, args, setup);
     // What the stopped process had in hand was moved to the trash when the store was opened.
-    if let Err(error) = store.maintain(TIDYING) {
-        tell(&format!("warning: failed to tidy up the store: {error}\n"));
-    }
+    after_run(&store, &Limits::of(&project.settings), When::Now);
     ended.map(|(exit, _)| exit)
+}
+
+/// The caches that the run relied on, as far as they are still there.
+fn pins(past: &Past, run: RunId, journal: &Journal) -> Result<Pins, Failure> {
+    let saved = journal.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Cache {
+            key,
+            outcome: CacheOutcome::Saved,
+            ..
+        } => Some(Arc::clone(key)),
+        _ => None,
+    });
+    Pins::of_past(&past.store, &past.key, run, saved)
+        .map_err(|error| failed("look for the caches of the run", &error))
 }
 
 /// What a person wants of the scheduler.

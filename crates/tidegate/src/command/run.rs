@@ -13,7 +13,7 @@ use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
 use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
 use tidegate_report::run::{RunProgress, html, junit, summary};
 use tidegate_run::{
-    Base, Control, Interrupt, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
+    Base, Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
     missing_artifacts, repository_directory, run as run_pipeline,
 };
 use tidegate_store::{RunId, Store};
@@ -30,7 +30,7 @@ use crate::downstream::Origin;
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
 use crate::terminal::{style, tell};
-use crate::upkeep::{after_run, quota};
+use crate::upkeep::{Limits, When, after_run};
 use crate::view::view;
 
 /// Timeout of jobs that set none, GitLab's default.
@@ -56,6 +56,8 @@ pub(super) struct Planned {
     pub(super) loaded: Loaded,
     /// What shall run.
     pub(super) pipeline: Arc<Pipeline>,
+    /// Caches that the plan relies on.
+    pub(super) pins: Pins,
 }
 
 impl Planned {
@@ -90,10 +92,17 @@ pub(super) fn planned(
             jobs: named.iter().cloned().collect(),
         },
     };
-    let plan = project.plan(&loaded, &detail)?.ok_or_else(Failure::shown)?;
+    let pins = Pins::default();
+    let plan = project
+        .plan_to_run(&loaded, &detail, &pins)?
+        .ok_or_else(Failure::shown)?;
     require_planned(global, &loaded, &plan)?;
     let pipeline = chosen(global, args, &loaded, &plan)?;
-    Ok(Planned { loaded, pipeline })
+    Ok(Planned {
+        loaded,
+        pipeline,
+        pins,
+    })
 }
 
 /// Runs what was planned, from the files as they are now.
@@ -103,7 +112,11 @@ pub(super) fn start(
     project: &Project,
     planned: Planned,
 ) -> Result<(Exit, RunProgress), Failure> {
-    let Planned { loaded, pipeline } = planned;
+    let Planned {
+        loaded,
+        pipeline,
+        pins,
+    } = planned;
     if let Some(config) = &loaded.config {
         let problems = unsupported::problems(config, &pipeline, args.executor, false);
         if !problems.is_empty() {
@@ -113,10 +126,10 @@ pub(super) fn start(
             ));
         }
     }
-    let setup = setup(global, project, args, pipeline)?;
+    let setup = setup(global, project, args, pipeline, pins)?;
     let store = setup.store.clone();
     let ended = perform(global, args, setup)?;
-    after_run(&store, &quota(&project.settings.cache));
+    after_run(&store, &Limits::of(&project.settings), When::Due);
     Ok(ended)
 }
 
@@ -192,13 +205,15 @@ fn setup(
     project: &Project,
     args: &RunArgs,
     pipeline: Arc<Pipeline>,
+    pins: Pins,
 ) -> Result<RunSetup, Failure> {
     let machine = Machine::open(project, args.workspace.as_deref())?;
     let key = project.key();
     warn_of_missing(&machine.store, &key, &pipeline)?;
     let begun = begin(&machine.store, &key).map_err(|error| failed("begin the run", &error))?;
     let base = base(project, &machine.store, begun.record.id, Keep::Run)?;
-    machine.setup(global, args, begun, base, facts(project, pipeline), None)
+    let facts = facts(project, pipeline);
+    machine.setup(global, args, begun, base, facts, pins, None)
 }
 
 /// Says which artifacts of jobs that were left out cannot be had.
@@ -294,14 +309,13 @@ pub(crate) fn base(
             skipped.why
         ));
     }
-    let repository = match keep {
+    let (kept, repository) = match keep {
         Keep::Run => {
-            store
-                .keep_base(&taken.entry, run)
-                .map_err(|error| failed(&error))?;
-            repository_directory(store, run)
+            let kept = store.keep_base(&taken.entry, run);
+            let kept = kept.map_err(|error| failed(&error))?;
+            (Some(kept), repository_directory(store, run))
         }
-        Keep::Process => private.path().join("repository"),
+        Keep::Process => (None, private.path().join("repository")),
     };
     std::fs::create_dir(&repository).map_err(|error| failed(&error))?;
     let made = job_repository(&project.checkout, &repository).map_err(|error| failed(&error))?;
@@ -312,7 +326,7 @@ pub(crate) fn base(
     let tracked = tracked_paths(&project.checkout).map_err(|error| failed(&error))?;
     let tracked: BTreeSet<PathBuf> = tracked.unwrap_or(paths).into_iter().collect();
     let tracked: Vec<PathBuf> = tracked.into_iter().collect();
-    let guard = Box::new((private, taken.lease));
+    let guard = Box::new((private, taken.lease, kept));
     Ok(Base {
         layers,
         tracked: tracked.into(),

@@ -44,7 +44,7 @@ impl Downstream {
             bytes: format!("{{\"include\": {include}}}").into_bytes().into(),
         };
         let project = Project::again(&self.global, above.place(), scenario, root, &self.store)?;
-        let (loaded, plan) = project.in_world(|world| {
+        let (loaded, plan) = project.in_world_to_run(&request.pins, |world| {
             project.load_and_plan(&ChildWorld {
                 inner: world,
                 store: &self.store,

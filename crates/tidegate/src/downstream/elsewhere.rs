@@ -56,7 +56,8 @@ impl Downstream {
         project: Project,
         path: &str,
     ) -> Result<Triggered, Failure> {
-        let (loaded, plan) = project.in_world(|world| project.load_and_plan(world))?;
+        let (loaded, plan) =
+            project.in_world_to_run(&request.pins, |world| project.load_and_plan(world))?;
         let pipeline = match told::pipeline(&loaded, plan.as_ref(), self.executor) {
             Ok(pipeline) => pipeline,
             Err(messages) => return Ok(told::not_created(messages)),
