@@ -11,7 +11,7 @@ mod world;
 use std::sync::{Mutex, PoisonError};
 
 use tidegate_pipeline::{Downstream as Wanted, FailureReason};
-use tidegate_run::{Planner, Refusal, TriggerRequest, Triggered};
+use tidegate_run::{Planner, Providers, Refusal, TriggerRequest, Triggered};
 use tidegate_store::Store;
 
 use crate::cli::{Executor, Global};
@@ -25,16 +25,24 @@ const MOST_PIPELINES: usize = 1000;
 pub(crate) struct Downstream {
     global: Global,
     executor: Option<Executor>,
+    /// Where secrets come from.
+    providers: Providers,
     store: Store,
     /// Planning writes the lock of fetched includes.
     turn: Mutex<()>,
 }
 
 impl Downstream {
-    pub(crate) fn new(global: &Global, executor: Option<Executor>, store: Store) -> Downstream {
+    pub(crate) fn new(
+        global: &Global,
+        executor: Option<Executor>,
+        providers: Providers,
+        store: Store,
+    ) -> Downstream {
         Downstream {
             global: global.clone(),
             executor,
+            providers,
             store,
             turn: Mutex::new(()),
         }

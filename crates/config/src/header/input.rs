@@ -380,7 +380,7 @@ fn json_value(value: serde_json::Value) -> Value {
             (None, number) => Value::Float(number.unwrap_or(f64::NAN)),
         },
         Json::String(text) => Value::Str(text.into()),
-        Json::Array(items) => Value::Seq(Arc::new(items.into_iter().map(node).collect())),
+        Json::Array(items) => Value::Seq(items.into_iter().map(node).collect()),
         Json::Object(entries) => {
             let mut map = Map::with_capacity(entries.len());
             for (key, value) in entries {
@@ -399,7 +399,7 @@ fn value_of(value: &InputValue) -> Value {
         InputValue::Integer(number) => Value::Int(*number),
         InputValue::Float(number) => Value::Float(*number),
         InputValue::Bool(value) => Value::Bool(*value),
-        InputValue::List(items) => Value::Seq(Arc::new(items.iter().map(node).collect())),
+        InputValue::List(items) => Value::Seq(items.iter().map(node).collect()),
         InputValue::Map(entries) => {
             let mut map = Map::with_capacity(entries.len());
             for (key, value) in entries {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
-use tidegate_run::{Base, Begun, Pins, Resumption, RunSetup, StoredRun};
+use tidegate_run::{Base, Begun, Pins, Providers, Resumption, RunSetup, SecretSource, StoredRun};
+use tidegate_settings::{Source, Sources};
 use tidegate_store::Store;
 use tidegate_workspace::{Backend, Wanted, probe};
 
@@ -26,6 +27,7 @@ pub(super) struct Machine {
     pub(super) backend: Backend,
     /// What the settings say of runs.
     settings: tidegate_settings::Run,
+    providers: Providers,
 }
 
 impl Machine {
@@ -50,6 +52,7 @@ impl Machine {
             store,
             backend,
             settings,
+            providers: providers(project),
         })
     }
 
@@ -68,7 +71,12 @@ impl Machine {
             begun,
             past,
             facts,
-            planner: Arc::new(Downstream::new(global, args.executor, self.store.clone())),
+            planner: Arc::new(Downstream::new(
+                global,
+                args.executor,
+                self.providers.clone(),
+                self.store.clone(),
+            )),
             store: self.store,
             executor: ShellExecutor::of_this_binary(SUPERVISE)
                 .map_err(|error| failed("find this program's own file", &error))?,
@@ -82,9 +90,30 @@ impl Machine {
                 .settings
                 .log_limit
                 .map_or(TraceOptions::DEFAULT_LIMIT, |size| size.0),
+            providers: self.providers,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }
+}
+
+/// Where secrets and ID tokens come from.
+pub(super) fn providers(project: &Project) -> Providers {
+    let sources = |sources: &Sources| sources.iter().map(source).collect();
+    Providers {
+        secrets: sources(&project.settings.secrets),
+        id_tokens: sources(&project.settings.id_tokens),
+        directory: project.checkout.root.clone(),
+        environment: std::env::vars_os().collect(),
+    }
+}
+
+fn source((key, source): (&String, &Source)) -> (String, SecretSource) {
+    let source = match source {
+        Source::Variable(name) => SecretSource::Variable(name.clone()),
+        Source::File(path) => SecretSource::File(path.clone()),
+        Source::Command(command) => SecretSource::Command(command.clone()),
+    };
+    (key.clone(), source)
 }
 
 /// The environment jobs start from.

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use tidegate_pipeline::{EventKind, JobIdx, PipelineId, Status};
+use tidegate_pipeline::{EventKind, JobIdx, JobResult, PipelineId, Status};
+use tidegate_report::run::{RunProgress, results};
 use tidegate_run::{Journal, StoredRun};
-use tidegate_store::{RunId, RunRecord, Store};
+use tidegate_store::RunRecord;
 
 use super::machine::failed;
 use super::past::Past;
@@ -39,6 +40,9 @@ struct Shown {
     sha: String,
     duration: Option<Duration>,
     jobs: Counts,
+    results: Vec<JobResult>,
+    /// The same for people.
+    left: Vec<String>,
     /// Pipelines that trigger jobs made, each after the one above it.
     downstream: Vec<Below>,
 }
@@ -66,31 +70,49 @@ impl Shown {
             None => "stopped".to_owned(),
         };
         // A run that never began has no facts, one whose log is damaged no jobs; both are still listed.
-        let git = StoredRun::load(store, record.id).map(|facts| facts.git);
-        let git = git.unwrap_or_default();
+        let facts = StoredRun::load(store, record.id).ok();
         let journal = Journal::read(store, record.id).unwrap_or_default();
+        let tree = RunTree::of(store, record.id, &journal).ok();
         let first = journal.events.first().map(|event| event.at_ms);
         let last = journal.events.last().map(|event| event.at_ms);
         let duration = first
             .zip(last)
             .map(|(first, last)| Duration::from_millis(last.saturating_sub(first)));
+        let progress = facts.as_ref().map(|facts| {
+            let mut progress = RunProgress::new(facts.pipeline.clone());
+            for (id, parent) in journal.downstream() {
+                if let Some(below) = tree.as_ref().and_then(|tree| tree.get(id)) {
+                    progress.add(id, parent, below.facts.pipeline.clone());
+                }
+            }
+            journal
+                .events
+                .iter()
+                .for_each(|event| progress.apply(event));
+            progress
+        });
+        let left = progress.as_ref();
+        let left = left.map(|progress| results(progress, Some(record.id.0)));
+        let members = progress.iter().flat_map(RunProgress::members);
+        let made = members.flat_map(|member| member.progress.results());
+        let made = made.map(|(_, result)| result.clone()).collect();
+        let git = facts.map(|facts| facts.git).unwrap_or_default();
         Ok(Shown {
+            results: made,
+            left: left.unwrap_or_default(),
             status,
             ref_name: git.ref_name,
             sha: git.sha,
             duration,
             jobs: counts(&journal, PipelineId(record.id.0)),
-            downstream: below(store, record.id, &journal),
+            downstream: tree.map_or_else(Vec::new, |tree| below(&tree, &journal)),
             record,
         })
     }
 }
 
-/// The pipelines below a run; none where what was stored of them cannot be read.
-fn below(store: &Store, run: RunId, journal: &Journal) -> Vec<Below> {
-    let Ok(tree) = RunTree::of(store, run, journal) else {
-        return Vec::new();
-    };
+/// The pipelines below a run.
+fn below(tree: &RunTree, journal: &Journal) -> Vec<Below> {
     let below = tree.members().iter().filter(|member| member.is_present);
     below
         .filter(|member| !member.label.is_empty())
@@ -191,6 +213,9 @@ fn table(runs: &[Shown]) -> String {
             text.push_str(row.trim_end());
             text.push('\n');
         }
+        for line in &run.left {
+            let _ = writeln!(text, "{:>id$}  {line}", "");
+        }
     }
     text
 }
@@ -228,6 +253,7 @@ fn as_json(runs: &[Shown]) -> String {
             "sha": run.sha,
             "jobs": run.jobs,
             "downstream": run.downstream.iter().map(below_as_json).collect::<Vec<_>>(),
+            "results": run.results,
         })
     });
     let runs: Vec<_> = runs.collect();

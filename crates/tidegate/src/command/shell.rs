@@ -11,7 +11,7 @@ use tidegate_plan::Detail;
 use tidegate_run::{Base, JobPlace, ShellSetup, StoredRun};
 use tidegate_store::RunId;
 
-use super::machine::{Machine, environment, failed};
+use super::machine::{Machine, environment, failed, providers};
 use super::past::{Past, failure, found_jobs, jobs_named};
 use super::run::{Keep, base, facts, missing_artifacts_of, pipeline_of};
 use super::run_tree::RunTree;
@@ -98,6 +98,7 @@ fn open(
         facts,
         job,
         runs,
+        providers: providers(project),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     });
     let place = place.map_err(|error| failed("make the place of the job", &error))?;

@@ -52,7 +52,7 @@ impl Downstream {
                 tree: request.tree.first().cloned(),
             })
         })?;
-        let pipeline = match told::pipeline(&loaded, plan.as_ref(), self.executor) {
+        let pipeline = match self.pipeline_of(&loaded, plan.as_ref()) {
             Ok(pipeline) => pipeline,
             Err(messages) => return Ok(told::not_created(messages)),
         };

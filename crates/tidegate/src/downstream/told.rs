@@ -10,45 +10,46 @@ use tidegate_report::{Style, diagnostics};
 use tidegate_run::{Begun, TriggerRequest, Triggered};
 use tidegate_source::{Diagnostic, Severity};
 
-use super::refused;
-use crate::cli::Executor;
+use super::{Downstream, refused};
 use crate::command::unsupported::problems;
 
-/// The pipeline that was planned, or why there is none.
-pub(super) fn pipeline(
-    loaded: &Loaded,
-    plan: Option<&Plan>,
-    executor: Option<Executor>,
-) -> Result<Arc<Pipeline>, Vec<String>> {
-    let errors: Vec<&Diagnostic> = loaded.diagnostics.of(Severity::Error).collect();
-    if !errors.is_empty() {
-        return Err(lines(&errors, loaded));
-    }
-    let (Some(config), Some(plan)) = (&loaded.config, plan) else {
-        return Err(vec!["the configuration could not be loaded".to_owned()]);
-    };
-    let errors: Vec<&Diagnostic> = plan.diagnostics.iter().filter(|d| d.is_error()).collect();
-    if !errors.is_empty() {
-        return Err(lines(&errors, loaded));
-    }
-    let pipeline = match &plan.outcome {
-        Outcome::Created(pipeline) => Arc::clone(pipeline),
-        Outcome::Empty { .. } => {
-            // GitLab's words for a downstream pipeline.
-            let empty = "the resulting pipeline would have been empty. Review the rules configuration for the relevant jobs.";
-            return Err(vec![empty.to_owned()]);
+impl Downstream {
+    /// The pipeline that was planned, or why there is none.
+    pub(super) fn pipeline_of(
+        &self,
+        loaded: &Loaded,
+        plan: Option<&Plan>,
+    ) -> Result<Arc<Pipeline>, Vec<String>> {
+        let errors: Vec<&Diagnostic> = loaded.diagnostics.of(Severity::Error).collect();
+        if !errors.is_empty() {
+            return Err(lines(&errors, loaded));
         }
-        Outcome::Filtered { message } => return Err(vec![message.clone()]),
-        Outcome::Skipped { .. } => {
-            return Err(vec!["the commit asks for no pipeline".to_owned()]);
+        let (Some(config), Some(plan)) = (&loaded.config, plan) else {
+            return Err(vec!["the configuration could not be loaded".to_owned()]);
+        };
+        let errors: Vec<&Diagnostic> = plan.diagnostics.iter().filter(|d| d.is_error()).collect();
+        if !errors.is_empty() {
+            return Err(lines(&errors, loaded));
         }
-        Outcome::Failed => return Err(vec!["the pipeline could not be planned".to_owned()]),
-    };
-    let unsupported = problems(config, &pipeline, executor, true);
-    if unsupported.is_empty() {
-        return Ok(pipeline);
+        let pipeline = match &plan.outcome {
+            Outcome::Created(pipeline) => Arc::clone(pipeline),
+            Outcome::Empty { .. } => {
+                // GitLab's words for a downstream pipeline.
+                let empty = "the resulting pipeline would have been empty. Review the rules configuration for the relevant jobs.";
+                return Err(vec![empty.to_owned()]);
+            }
+            Outcome::Filtered { message } => return Err(vec![message.clone()]),
+            Outcome::Skipped { .. } => {
+                return Err(vec!["the commit asks for no pipeline".to_owned()]);
+            }
+            Outcome::Failed => return Err(vec!["the pipeline could not be planned".to_owned()]),
+        };
+        let unsupported = problems(config, &pipeline, self.executor, &self.providers, true);
+        if unsupported.is_empty() {
+            return Ok(pipeline);
+        }
+        Err(lines(&unsupported.iter().collect::<Vec<_>>(), loaded))
     }
-    Err(lines(&unsupported.iter().collect::<Vec<_>>(), loaded))
 }
 
 /// Diagnostics as people read them, line by line; the text of the first alone in the first line.
