@@ -21,6 +21,8 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// The store and how work trees are made in it.
 pub(super) struct Machine {
+    /// How downstream pipelines are read.
+    global: Global,
     /// The store.
     pub(super) store: Store,
     /// How work trees are made.
@@ -32,7 +34,11 @@ pub(super) struct Machine {
 
 impl Machine {
     /// Opens the store, making it where it is missing, and finds the way to make work trees.
-    pub(super) fn open(project: &Project, workspace: Option<&str>) -> Result<Machine, Failure> {
+    pub(super) fn open(
+        global: &Global,
+        project: &Project,
+        workspace: Option<&str>,
+    ) -> Result<Machine, Failure> {
         let settings = project.settings.run.clone();
         let of_settings = settings.workspace.map(|workspace| workspace.name());
         let data_dir = &project.data_dir;
@@ -49,6 +55,7 @@ impl Machine {
             .choose(wanted)
             .map_err(|error| failed("make work trees", &error))?;
         Ok(Machine {
+            global: global.clone(),
             store,
             backend,
             settings,
@@ -59,7 +66,6 @@ impl Machine {
     /// Everything a run needs; `pins` are the caches its plan relies on, `past` is what happened so far of one that goes on.
     pub(super) fn setup(
         self,
-        global: &Global,
         args: &RunArgs,
         begun: Begun,
         base: Base,
@@ -72,7 +78,7 @@ impl Machine {
             past,
             facts,
             planner: Arc::new(Downstream::new(
-                global,
+                &self.global,
                 args.executor,
                 self.providers.clone(),
                 self.store.clone(),

@@ -54,13 +54,13 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
         .base(&past.store, record.id)
         .map_err(|error| failure(&error))?;
     let project = Project::open(global, &args.scenario)?;
-    let machine = Machine::open(&project, args.workspace.as_deref())?;
+    let machine = Machine::open(global, &project, args.workspace.as_deref())?;
     let store = machine.store.clone();
     store
         .reopen_run(record.id)
         .map_err(|error| failed("go on with the run", &error))?;
     let begun = Begun { record, log };
-    let setup = machine.setup(global, args, begun, base, facts, pins, Some(past_run))?;
+    let setup = machine.setup(args, begun, base, facts, pins, Some(past_run))?;
     let ended = perform(global, args, setup);
     // What the stopped process had in hand was moved to the trash when the store was opened.
     after_run(&store, &Limits::of(&project.settings), When::Now);

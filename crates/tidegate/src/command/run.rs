@@ -208,13 +208,13 @@ fn setup(
     pipeline: Arc<Pipeline>,
     pins: Pins,
 ) -> Result<RunSetup, Failure> {
-    let machine = Machine::open(project, args.workspace.as_deref())?;
+    let machine = Machine::open(global, project, args.workspace.as_deref())?;
     let key = project.key();
     warn_of_missing(&machine.store, &key, &pipeline)?;
     let begun = begin(&machine.store, &key).map_err(|error| failed("begin the run", &error))?;
     let base = base(project, &machine.store, begun.record.id, Keep::Run)?;
     let facts = facts(project, pipeline);
-    machine.setup(global, args, begun, base, facts, pins, None)
+    machine.setup(args, begun, base, facts, pins, None)
 }
 
 /// Says which artifacts of jobs that were left out cannot be had.

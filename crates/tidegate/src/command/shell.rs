@@ -45,7 +45,7 @@ pub(crate) fn run(global: &Global, args: &ShellArgs) -> Result<Exit, Failure> {
         return Err(Failure::unusable(format!("`{}` is several jobs", args.job))
             .hint("`tidegate list` shows the names of all"));
     };
-    let machine = Machine::open(&project, args.workspace.as_deref())?;
+    let machine = Machine::open(global, &project, args.workspace.as_deref())?;
     let runs = machine.store.runs(Some(&project.key()), RUNS);
     let runs = runs.map_err(|error| failed("list the runs", &error))?;
     let runs: Vec<RunId> = runs.into_iter().map(|record| record.id).collect();
@@ -69,7 +69,7 @@ fn downstream(global: &Global, args: &ShellArgs, project: &Project) -> Result<Ex
     let of = facts.base_of.unwrap_or(RunId(id.0));
     let base = past.facts(of)?.base(&past.store, of);
     let base = base.map_err(|error| failure(&error))?;
-    let machine = Machine::open(project, args.workspace.as_deref())?;
+    let machine = Machine::open(global, project, args.workspace.as_deref())?;
     let place = format!("run {}", record.id);
     tell(&format!(
         "`{}` is a job of a downstream pipeline: its files and variables are those of {place}\n",
