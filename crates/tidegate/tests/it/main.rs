@@ -3,6 +3,7 @@
 mod auto_cancel;
 mod broken;
 mod cache;
+mod downstream;
 mod files;
 mod interrupt;
 mod leases;
