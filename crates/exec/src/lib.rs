@@ -29,7 +29,7 @@ mod duration;
 mod environment;
 mod feature;
 mod job;
-mod profile;
+mod login;
 mod provider;
 pub mod script;
 mod settings;

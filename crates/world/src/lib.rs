@@ -40,6 +40,7 @@ pub use git_world::{CacheProbe, GitWorld, KnownTree, NoCaches, Subject};
 pub use job_repository::{JobRepositoryError, job_repository};
 pub use local::local_scenario;
 pub use lock::{Lock, LockError};
+pub use plain::{plain_file, plain_files};
 pub use shelf::{NoShelf, Shelf};
 pub use sources::{FetchLimits, Location, ProjectSource, RemotePolicy, Sources, TemplateSource};
 pub use wildcard::wildcard_matches;

@@ -2,6 +2,7 @@
 
 mod broken;
 mod cache;
+mod downstream;
 mod files;
 mod interrupt;
 mod leases;
