@@ -90,6 +90,7 @@ pub fn run(
         threads: Vec::new(),
         timers: BTreeMap::new(),
         interrupted: None,
+        job_ended: false,
         redundant,
         planner: setup.planner,
         parallel: setup.parallel.get(),
@@ -116,6 +117,8 @@ struct Engine<'o> {
     threads: Vec<JoinHandle<()>>,
     timers: BTreeMap<(Instant, PipelineId, JobIdx), Attempt>,
     interrupted: Option<Interrupt>,
+    /// A job has ended since the log was last made durable.
+    job_ended: bool,
     /// It is known that a newer run makes this one redundant.
     redundant: bool,
     planner: Arc<dyn Planner>,
@@ -215,6 +218,10 @@ impl Engine<'_> {
 
     /// Takes one message, and all others that are there already, so that one write of the log serves them all.
     fn wait(&mut self, messages: &Receiver<Message>) -> Result<(), RunError> {
+        // After the jobs that could start have been started: they run while the disk is waited for, and one sync serves all ends.
+        if std::mem::take(&mut self.job_ended) {
+            self.log.commit()?;
+        }
         let next = self.timers.keys().next().map(|(at, ..)| *at);
         let until = next.map_or(TICK, |at| {
             at.saturating_duration_since(Instant::now()).min(TICK)
@@ -268,7 +275,10 @@ impl Engine<'_> {
                 Ok(())
             }
             Message::Note { pipeline, kind } => self.emit(pipeline, kind),
-            Message::Ended { key, end } => self.ended(key, end),
+            Message::Ended { key, end } => {
+                self.job_ended = true;
+                self.ended(key, end)
+            }
             Message::Planned { key, triggered } => self.planned(key, triggered),
         }
     }

@@ -199,6 +199,7 @@ fn run(
             .map(|(key, value)| plain(&key, &value)),
     );
     let known = variables(&task.spec, &runner, trees)?;
+    let features = Features::of(&task.spec.variables);
     let plan = workspace.plan().to_args();
     let collected = Collected::default();
     let (artifacts, leases): (Vec<Artifact>, Vec<Lease>) = task.artifacts.into_iter().unzip();
@@ -234,7 +235,8 @@ fn run(
         runner,
         trace: TraceOptions {
             limit: shared.log_limit,
-            timestamps: Some(false),
+            // A person reads this as it comes, so lines have times only where the job asks for them.
+            timestamps: (!features.is_given("FF_TIMESTAMPS")).then_some(false),
             sections: true,
             token_prefixes: Vec::new(),
         },

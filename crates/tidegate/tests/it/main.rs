@@ -16,6 +16,7 @@ mod results;
 mod resume;
 mod run;
 mod scenario;
+mod scripts;
 mod secrets;
 mod selection;
 mod served;
