@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tidegate_source::{Diagnostic, Span};
 use tidegate_yaml::{Key, Map, Node, Value};
 
-use super::job::{Surroundings, WrittenJob, bridge, job};
+use super::job::{Surroundings, bridge, job};
 use crate::nearest::nearest;
+use crate::normalize::Gathered;
 use crate::ruby::{Keys, to_s};
 use crate::typed::{Check, Context, Faults, INVALID, Place, is_blank};
 
@@ -67,14 +68,16 @@ pub(crate) fn jobs(
     root: &mut Map,
     around: &Surroundings<'_>,
     faults: &mut Faults,
-) -> Vec<WrittenJob> {
+) -> Gathered {
     let place = Place::top("jobs");
     let before = faults.len();
     check_classes(root, faults);
     if faults.len() > before {
-        return Vec::new();
+        return Gathered::with_capacity(0, false);
     }
-    let mut found = Vec::with_capacity(root.len());
+    let parallel = |node: &Node| node.as_map().is_some_and(|map| map.contains("parallel"));
+    let some_parallel = root.iter().any(|(_, node)| parallel(node));
+    let mut found = Gathered::with_capacity(root.len(), some_parallel);
     // GitLab comes to names that are no texts last (measured; no such job is valid).
     for texts in [true, false] {
         for at in 0..root.len() {
@@ -91,7 +94,9 @@ pub(crate) fn jobs(
                 Class::Bridge => bridge(cx, &place, key, node, around, faults),
                 Class::Unmatched | Class::Keyword => continue,
             };
-            found.extend(read);
+            if let Some(job) = read {
+                found.add(job);
+            }
             let nothing = Node::new(Value::Null, node.span);
             root.replace_at(at, nothing);
         }

@@ -12,7 +12,7 @@ use crate::keyword::stages::stages;
 use crate::keyword::variables::{Form, variables};
 use crate::keyword::workflow::workflow;
 use crate::settings::Settings;
-use crate::{Config, Workflow, logical, normalize, overlay};
+use crate::{Config, Workflow, logical, overlay};
 
 /// Types and checks the merged tree `root` (reference `config.md` §8–§11).
 ///
@@ -84,7 +84,7 @@ fn typed(
     if !faults.is_empty() {
         return Ok(None);
     }
-    let jobs = normalize::jobs(written).map_err(Box::new)?;
+    let jobs = written.jobs().map_err(Box::new)?;
     let config = Config {
         stages,
         variables,

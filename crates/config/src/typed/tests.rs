@@ -60,11 +60,11 @@ fn an_overlay_adds_own_keywords_without_findings() {
     let yaml = "j: {script: x, cache: {key: k}}\n\
                 .tidegate: {jobs: {j: {cache: {on_miss: fail}}}}";
     let config = valid(&tidegate(), yaml);
-    let caches = &config.jobs["j"].body.caches;
+    let caches = &config.jobs["j"].body.inheritable.caches;
     assert_eq!(caches[0].value.on_miss, tidegate_pipeline::OnMiss::Fail);
     assert!(findings(yaml).is_empty());
     let plain = valid(&gitlab(), yaml);
-    let caches = &plain.jobs["j"].body.caches;
+    let caches = &plain.jobs["j"].body.inheritable.caches;
     assert_eq!(caches[0].value.on_miss, tidegate_pipeline::OnMiss::Continue);
 }
 
