@@ -139,7 +139,6 @@ fn own_fields(
     node: &Node,
 ) -> OwnFields {
     first_checks(check, key, map, node);
-    let resource_group = shared_checks(check, map);
     for pair in EXCLUSIVE {
         check.exclusive_keys(map, pair);
     }
@@ -151,6 +150,7 @@ fn own_fields(
     } else {
         cx.known_keys(check, node, &COMMUNITY_KEYS, &OWN_KEYS);
     }
+    let resource_group = shared_checks(check, map);
     own_checks(cx, check, map, node);
     if !map.contains("run") {
         check.present("script", map.get("script"));
