@@ -6,6 +6,7 @@ use tidegate_source::{FileId, Severity, Span};
 use tidegate_yaml::{Limits, load};
 
 use super::testing::{built, check, check_with, gitlab, messages, tidegate, valid};
+use crate::tree::Tree;
 use crate::{CacheMatch, CacheName, Clause, IfAbsent, NeedSpec, PolicyKind, Settings};
 
 fn findings(yaml: &str) -> Vec<String> {
@@ -265,7 +266,7 @@ fn speed_of_typing_many_jobs() {
     let settings = gitlab();
     for _ in 0..5 {
         let start = Instant::now();
-        let (config, _) = super::build(root.clone(), &settings);
+        let (config, _) = super::build(Tree::whole(root.clone()), &settings);
         let taken = start.elapsed();
         println!(
             "{} jobs in {taken:?}",
