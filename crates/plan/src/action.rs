@@ -63,6 +63,7 @@ fn build(body: &JobBody, cache_keys: Vec<Arc<str>>) -> Build {
             .as_ref()
             .map(|timeout| timeout.value.clone()),
         coverage: body.coverage.as_ref().map(|text| text.value.clone()),
+        publish: body.publish.as_ref().map(|folder| folder.value.clone()),
         further: further
             .map(|(name, value)| (name.value.clone(), value.to_string().into()))
             .collect(),

@@ -77,6 +77,11 @@ impl<'s> Context<'s> {
         self.settings.gitlab_version >= version
     }
 
+    /// The GitLab to behave as.
+    pub(crate) fn gitlab_version(&self) -> (u16, u16) {
+        self.settings.gitlab_version
+    }
+
     /// The expression of a text, or `None` where GitLab calls it invalid.
     pub(crate) fn expression(&mut self, text: &Arc<str>) -> Option<Arc<Expression>> {
         if let Some(known) = self.expressions.get(text) {

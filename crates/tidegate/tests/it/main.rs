@@ -1,7 +1,9 @@
 //! Tests from outside: the binary on temporary repositories.
 
+mod auto_cancel;
 mod broken;
 mod cache;
+mod downstream;
 mod files;
 mod interrupt;
 mod leases;
@@ -10,13 +12,16 @@ mod past;
 mod predefined;
 mod quickstart;
 mod recording;
+mod results;
 mod resume;
 mod run;
 mod scenario;
+mod secrets;
 mod selection;
 mod served;
 mod settings;
 mod shell;
+mod sources;
 mod store_commands;
 mod upkeep;
 mod variables;

@@ -112,7 +112,7 @@ pub(crate) fn job(
         needed_dependencies(&mut check, dependencies, written.needs.as_ref());
     }
     if let Some(node) = specified(map, "inputs") {
-        input_values(&mut check, node);
+        input_values(cx, &mut check, node);
     }
     let rules_place = place.child("rules");
     let mut passed = check.passed() && below.is_empty();
