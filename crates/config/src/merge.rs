@@ -126,7 +126,8 @@ mod tests {
             "{a: {x: 1, y: [3], z: 4}, b: null, c: {d: e}, e: 5}"
         );
         let counted = copied(&lower, &upper);
-        assert_eq!(merge_into(&mut lower.clone(), &upper, &mut None), counted);
+        let mut result = lower;
+        assert_eq!(merge_into(&mut result, &upper, &mut None), counted);
     }
 
     #[test]
