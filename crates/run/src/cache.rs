@@ -6,6 +6,8 @@ use tidegate_exec::JobVariables;
 use tidegate_pipeline::{CachePolicy, CacheSpec, JobSpec, OnMiss, clean_cache_key};
 use tidegate_store::{Entry, Lease, RunId, Store, StoreError};
 
+use crate::remote::RemoteCaches;
+
 /// One of a job's caches with its key resolved and what was found under it.
 pub(crate) struct ResolvedCache {
     /// Position among the job's caches, from 0.
@@ -17,9 +19,17 @@ pub(crate) struct ResolvedCache {
     /// What the runner says about the key.
     pub(crate) notices: Vec<String>,
     /// Keys that were tried, in order.
-    pub(crate) tried: Vec<Arc<str>>,
+    pub(crate) tried: Vec<Tried>,
     /// What was found.
     pub(crate) found: Option<FoundEntry>,
+}
+
+/// A key that was looked for.
+pub(crate) struct Tried {
+    /// The key.
+    pub(crate) key: Arc<str>,
+    /// What the remote cache has to say of it: how it arrived, or why it could not be asked.
+    pub(crate) remote: Option<Result<String, String>>,
 }
 
 /// An entry that is restored.
@@ -45,6 +55,7 @@ pub(crate) struct Shelf<'a> {
     pub(crate) store: &'a Store,
     pub(crate) project: &'a str,
     pub(crate) run: RunId,
+    pub(crate) remote: Option<&'a dyn RemoteCaches>,
 }
 
 impl Shelf<'_> {
@@ -60,7 +71,7 @@ impl Shelf<'_> {
             .collect()
     }
 
-    /// Whether entries with the exact keys of all these caches exist.
+    /// Whether entries with the exact keys of all these caches exist, here or where caches are shared.
     pub(crate) fn all_present(
         &self,
         spec: &JobSpec,
@@ -75,7 +86,13 @@ impl Shelf<'_> {
             let Ok(key) = final_key(spec, cache, variables, &mut Vec::new()) else {
                 return Ok(None);
             };
-            if self.store.find_cache(self.project, &key)?.is_none() {
+            let here = self.store.find_cache(self.project, &key)?.is_some();
+            // Where it cannot be told the job runs.
+            let there = || {
+                self.remote
+                    .is_some_and(|remote| remote.is_present(&key) == Ok(true))
+            };
+            if !here && !there() {
                 return Ok(None);
             }
             last = Some(key);
@@ -125,25 +142,44 @@ impl Shelf<'_> {
             Err(notice) => cache.notices.push(notice),
         }
         for (at, candidate) in candidates.into_iter().enumerate() {
-            cache.tried.push(candidate.clone());
-            let Some(entry) = self.store.find_cache(self.project, &candidate)? else {
-                continue;
-            };
-            // Somebody may have removed it since; then it is as if it had never been there.
-            let Ok(lease) = self.store.lease(&entry, self.run) else {
-                continue;
-            };
-            cache.found = Some(FoundEntry {
-                key: candidate,
-                exact: at == 0,
-                entry,
-                _lease: lease,
+            let (found, remote) = self.look(&candidate)?;
+            cache.tried.push(Tried {
+                key: candidate.clone(),
+                remote,
             });
-            break;
+            if let Some((entry, lease)) = found {
+                cache.found = Some(FoundEntry {
+                    key: candidate,
+                    exact: at == 0,
+                    entry,
+                    _lease: lease,
+                });
+                break;
+            }
         }
         Ok(())
     }
+
+    /// The entry of a key, leased: from here, else from where caches are shared.
+    fn look(&self, key: &str) -> Result<Looked, StoreError> {
+        // Somebody may have removed it since it was found; then it is as if it had never been there.
+        let leased = |entry: Entry| {
+            let lease = self.store.lease(&entry, self.run).ok()?;
+            Some((entry, lease))
+        };
+        if let Some(found) = self.store.find_cache(self.project, key)?.and_then(leased) {
+            return Ok((Some(found), None));
+        }
+        Ok(match self.remote.map(|remote| remote.fetch(key)) {
+            None | Some(Ok(None)) => (None, None),
+            Some(Ok(Some(arrived))) => (leased(arrived.entry), Some(Ok(arrived.says))),
+            Some(Err(why)) => (None, Some(Err(why))),
+        })
+    }
 }
+
+/// A leased entry, and what the remote cache has to say.
+type Looked = (Option<(Entry, Lease)>, Option<Result<String, String>>);
 
 /// The first cache that is missing although the job says that it cannot do without.
 pub(crate) fn unmet(caches: &[ResolvedCache], variables: &JobVariables) -> Option<Unmet> {
@@ -236,10 +272,13 @@ fn global_fallback(variables: &JobVariables) -> Result<Option<Arc<str>>, String>
     else {
         return Ok(None);
     };
-    if key.trim_end_matches(['.', ' ']).ends_with("-protected") {
+    // Cleaning may bring the end to light: `x-protected/` is cleaned to `x-protected`.
+    let clean = clean_cache_key(key).key;
+    let forbidden = |key: &str| key.trim_end_matches(['.', ' ']).ends_with("-protected");
+    if forbidden(key) || clean.as_deref().is_some_and(forbidden) {
         return Err(format!(
             "CACHE_FALLBACK_KEY \"{key}\" not allowed to end in \"-protected\""
         ));
     }
-    Ok(clean_cache_key(key).key.map(Arc::from))
+    Ok(clean.map(Arc::from))
 }

@@ -83,6 +83,7 @@ pub fn run(
             grace: setup.grace,
             log_limit: setup.log_limit,
             version: setup.version,
+            remote: setup.remote,
             sender,
         }),
         pipeline: setup.pipeline,
@@ -750,6 +751,7 @@ impl Engine<'_> {
             store: &shared.store,
             project: &shared.project.key,
             run: self.record.id,
+            remote: shared.remote.as_deref(),
         };
         Ok(shelf.all_present(spec, wanted, &self.variables(spec, slot))?)
     }

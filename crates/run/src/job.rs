@@ -17,6 +17,7 @@ use tidegate_workspace::{Backend, Layer, Workspace, WorkspaceSpec};
 
 use crate::cache::{ResolvedCache, Shelf, facts, unmet};
 use crate::message::{JobEnd, Message};
+use crate::remote::RemoteCaches;
 use crate::setup::ProjectFacts;
 use crate::snapshot::layers;
 use crate::storage::{Collected, JobStorage};
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) grace: Duration,
     pub(crate) log_limit: u64,
     pub(crate) version: String,
+    pub(crate) remote: Option<Arc<dyn RemoteCaches>>,
     pub(crate) sender: SyncSender<Message>,
 }
 
@@ -92,6 +94,7 @@ fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), St
         store,
         project: &shared.project.key,
         run: shared.run,
+        remote: shared.remote.as_deref(),
     };
     let caches = shelf.resolve(&task.spec, &variables).map_err(text)?;
     if let Some(unmet) = unmet(&caches, &variables) {
@@ -183,6 +186,7 @@ fn run(
         caches,
         artifacts,
         uploads: task.spec.artifacts.clone(),
+        remote: shared.remote.clone(),
         sender: shared.sender.clone(),
         collected: collected.clone(),
     };

@@ -14,6 +14,7 @@ use tidegate_store::{NewRun, RunLog, RunRecord, Store, StoreError};
 use tidegate_workspace::{Backend, Layer};
 
 use crate::engine::Resumption;
+use crate::remote::RemoteCaches;
 use crate::stored_run::StoredRun;
 
 /// A run that is registered and has not started.
@@ -47,6 +48,8 @@ pub struct RunSetup {
     pub pipeline: Arc<Pipeline>,
     /// Where caches, artifacts and logs go.
     pub store: Store,
+    /// Where caches are shared with other machines.
+    pub remote: Option<Arc<dyn RemoteCaches>>,
     /// Runs the jobs.
     pub executor: ShellExecutor,
     /// The environment jobs start from.

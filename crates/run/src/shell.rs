@@ -20,6 +20,7 @@ use tidegate_workspace::{Backend, Layer, MountPlan, Workspace, WorkspaceSpec};
 use crate::cache::{ResolvedCache, Shelf, facts};
 use crate::dotenv;
 use crate::job::{discard, runner_facts, variables};
+use crate::remote::RemoteCaches;
 use crate::setup::Base;
 use crate::snapshot::layers;
 use crate::stored_run::StoredRun;
@@ -44,6 +45,8 @@ pub struct ShellSetup {
     pub runs: Vec<RunId>,
     /// Version of this program.
     pub version: String,
+    /// Where caches are shared with other machines.
+    pub remote: Option<Arc<dyn RemoteCaches>>,
 }
 
 /// A place where a job could run.
@@ -79,6 +82,7 @@ impl JobPlace {
             store,
             project: &project.key,
             run,
+            remote: setup.remote.as_deref(),
         };
         let caches = shelf.resolve(&spec, &before).map_err(text)?;
         let of_caches = facts(&caches).into_iter();

@@ -1,9 +1,12 @@
 //! The project a command works on: where it is, what git says, its configuration and plan.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use tidegate_config::{Dialect, Edition, Loaded, RootFile, load};
-use tidegate_plan::{Detail, Plan, plan};
+use tidegate_pipeline::CacheSuffix;
+use tidegate_plan::{Detail, Plan, cache_suffix, plan_with};
+use tidegate_remote::Remote;
 use tidegate_scenario::{CacheState, Fact, Facts, Place, Recorder, Scenario, World, WorldError};
 use tidegate_settings::Settings;
 use tidegate_store::Store;
@@ -15,6 +18,7 @@ use tidegate_world::{
 use crate::cli::{DialectName, EditionName, Global, ScenarioArgs};
 use crate::exit::Failure;
 use crate::recording::Recording;
+use crate::remote_cache::{self, Wanted};
 use crate::scenario_args;
 use crate::statement::Statement;
 
@@ -30,6 +34,8 @@ pub(crate) struct Project {
     pub data_dir: PathBuf,
     /// What the settings files say; flags have won over them already.
     pub settings: Settings,
+    /// The cache shared with other machines.
+    pub remote: Wanted,
     root: RootFile,
     reading: tidegate_config::Settings,
     network: Network,
@@ -72,11 +78,13 @@ impl Project {
             (_, true) => Network::Refresh,
             _ => Network::WhenNeeded,
         };
+        let remote = Wanted::of(&settings.cache, global, scenario.project.id);
         Ok(Project {
             checkout,
             scenario,
             subject,
             data_dir,
+            remote,
             settings,
             root,
             reading,
@@ -112,6 +120,7 @@ impl Project {
         Recording {
             root: self.root.clone(),
             reading: self.reading.clone(),
+            planning: self.planning(),
             scenario: self.scenario.clone(),
             facts,
             masked: Vec::new(),
@@ -128,8 +137,22 @@ impl Project {
         let Some(config) = &loaded.config else {
             return Ok(None);
         };
-        self.in_world(|world| plan(config, &self.scenario, world, detail))
+        let settings = self.planning();
+        self.in_world(|world| plan_with(config, &self.scenario, world, detail, &settings))
             .map(Some)
+    }
+
+    /// The instance's settings a plan depends on.
+    fn planning(&self) -> tidegate_plan::Settings {
+        tidegate_plan::Settings {
+            protected_caches: remote_cache::protected_caches(&self.settings.cache),
+            ..tidegate_plan::Settings::default()
+        }
+    }
+
+    /// What is appended to the keys of caches.
+    pub(crate) fn cache_suffix(&self) -> CacheSuffix {
+        cache_suffix(&self.scenario, self.planning().protected_caches)
     }
 
     /// Asks the world something, and pins what was fetched for the answer.
@@ -208,6 +231,9 @@ impl Project {
         StoredCaches {
             directory: &self.data_dir,
             key: self.key(),
+            wanted: &self.remote,
+            suffix: self.cache_suffix(),
+            remote: OnceCell::new(),
         }
     }
 }
@@ -288,26 +314,36 @@ impl Shelf for StoredShelf<'_> {
     }
 }
 
-/// Answers from the store whether a cache exists. The store is only opened when asked.
+/// Answers whether a cache exists, here or where caches are shared. Neither is opened before it is asked.
 struct StoredCaches<'a> {
     directory: &'a Path,
     key: String,
+    wanted: &'a Wanted,
+    suffix: CacheSuffix,
+    remote: OnceCell<Result<Option<Remote>, String>>,
+}
+
+impl StoredCaches<'_> {
+    fn is_here(&self, key: &str) -> Result<bool, String> {
+        if !self.directory.exists() {
+            return Ok(false);
+        }
+        let store = Store::open(self.directory).map_err(|error| error.to_string())?;
+        let found = store.find_cache(&self.key, key);
+        Ok(found.map_err(|error| error.to_string())?.is_some())
+    }
 }
 
 impl CacheProbe for StoredCaches<'_> {
     fn state(&self, key: &str) -> Result<CacheState, String> {
-        if !self.directory.exists() {
-            return Ok(CacheState::Missing);
+        if self.is_here(key)? {
+            return Ok(CacheState::Present);
         }
-        let store = Store::open(self.directory).map_err(|error| error.to_string())?;
-        let found = store
-            .find_cache(&self.key, key)
-            .map_err(|error| error.to_string())?;
-        Ok(if found.is_some() {
-            CacheState::Present
-        } else {
-            CacheState::Missing
-        })
+        match self.remote.get_or_init(|| self.wanted.open(self.suffix)) {
+            Ok(None) => Ok(CacheState::Missing),
+            Ok(Some(remote)) => remote_cache::state(remote, key),
+            Err(why) => Err(why.clone()),
+        }
     }
 }
 

@@ -62,6 +62,7 @@ pub(crate) fn setup(place: &Path, pipeline: Pipeline) -> io::Result<RunSetup> {
         log_limit: 1 << 30,
         shell: ShellKind::Bash,
         version: "0".to_owned(),
+        remote: None,
     })
 }
 

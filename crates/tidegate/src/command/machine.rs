@@ -1,17 +1,21 @@
 //! What this machine gives a run: the store, a way to make work trees, an executor.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
-use tidegate_run::{Base, Begun, Resumption, RunSetup, StoredRun};
+use tidegate_pipeline::CacheSuffix;
+use tidegate_run::{Base, Begun, RemoteCaches, Resumption, RunSetup, StoredRun};
 use tidegate_store::Store;
-use tidegate_workspace::{Backend, Wanted, probe};
+use tidegate_workspace::{Backend, Wanted as WantedBackend, probe};
 
 use crate::SUPERVISE;
 use crate::cli::RunArgs;
 use crate::exit::Failure;
 use crate::project::Project;
+use crate::remote_cache::{Wanted, of_run};
+use crate::terminal::tell;
 
 /// What processes of a canceled job get between TERM and KILL. GitLab gives ten minutes; a person waits here.
 const GRACE: Duration = Duration::from_secs(5);
@@ -22,6 +26,8 @@ pub(super) struct Machine {
     pub(super) store: Store,
     /// How work trees are made.
     pub(super) backend: Backend,
+    /// The cache shared with other machines.
+    remote: Wanted,
     /// What the settings say of runs.
     settings: tidegate_settings::Run,
 }
@@ -32,11 +38,11 @@ impl Machine {
         let settings = project.settings.run.clone();
         let of_settings = settings.workspace.map(|workspace| workspace.name());
         let data_dir = &project.data_dir;
-        let wanted: Wanted = match workspace.or(of_settings) {
+        let wanted: WantedBackend = match workspace.or(of_settings) {
             Some(text) => text
                 .parse()
                 .map_err(|error| failed("use --workspace", &error))?,
-            None => Wanted::Best,
+            None => WantedBackend::Best,
         };
         std::fs::create_dir_all(data_dir)
             .map_err(|error| failed("make the directory of the store", &error))?;
@@ -47,8 +53,28 @@ impl Machine {
         Ok(Machine {
             store,
             backend,
+            remote: project.remote.clone(),
             settings,
         })
+    }
+
+    /// The cache shared with other machines, for jobs whose keys end so. One that cannot be used is told, and they go without.
+    pub(super) fn remote(
+        &self,
+        suffix: CacheSuffix,
+        project: &str,
+    ) -> Option<Arc<dyn RemoteCaches>> {
+        match self.remote.open(suffix) {
+            Ok(remote) => {
+                let store = self.store.clone();
+                remote.map(|remote| of_run(remote, store, project.to_owned()))
+            }
+            Err(_) if matches!(self.remote, Wanted::Offline) => None,
+            Err(why) => {
+                tell(&format!("warning: {why}\n"));
+                None
+            }
+        }
     }
 
     /// Everything a run needs; `past` is what happened so far of one that goes on.
@@ -60,7 +86,9 @@ impl Machine {
         facts: StoredRun,
         past: Option<Resumption>,
     ) -> Result<RunSetup, Failure> {
+        let remote = self.remote(facts.suffix, &facts.project.key);
         Ok(RunSetup {
+            remote,
             begun,
             past,
             pipeline: facts.pipeline,

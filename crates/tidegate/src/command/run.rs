@@ -9,7 +9,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
-use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
+use tidegate_plan::{Detail, Outcome, Plan};
 use tidegate_report::run::{Progress, html, junit, summary};
 use tidegate_run::{
     Base, Control, Interrupt, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
@@ -147,7 +147,7 @@ pub(super) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
             url: format!("{}/{path}", server.url()),
         },
         git: git(project),
-        suffix: cache_suffix(scenario, ProtectedCaches::default()),
+        suffix: project.cache_suffix(),
         default_timeout: project
             .settings
             .run

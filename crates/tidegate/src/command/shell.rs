@@ -41,12 +41,15 @@ pub(crate) fn run(global: &Global, args: &ShellArgs) -> Result<Exit, Failure> {
     let runs: Vec<RunId> = runs.into_iter().map(|record| record.id).collect();
     let run = runs.first().copied().unwrap_or(RunId(0));
     let base = base(&project, &machine.store, run, Keep::Process)?;
+    let facts = facts(&project, pipeline);
+    let remote = machine.remote(facts.suffix, &facts.project.key);
     let place = JobPlace::prepare(ShellSetup {
+        remote,
         store: machine.store,
         environment: environment(&project.settings.run),
         backend: machine.backend,
         base,
-        facts: facts(&project, pipeline),
+        facts,
         job,
         runs,
         version: env!("CARGO_PKG_VERSION").to_owned(),

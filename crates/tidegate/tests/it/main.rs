@@ -9,6 +9,7 @@ mod past;
 mod predefined;
 mod quickstart;
 mod recording;
+mod remote_cache;
 mod resume;
 mod run;
 mod scenario;
