@@ -44,7 +44,14 @@ fn root() -> PathBuf {
 
 /// Runs all tests; says first what they need and whether it is here.
 fn test(args: &[String]) -> Result<(), String> {
-    install_missing(&["git", "bash", "tar"])?;
+    install_missing(&[
+        ("git", "git"),
+        ("bash", "bash"),
+        ("tar", "tar"),
+        ("openssl", "openssl"),
+        ("sshd", "openssh-server"),
+        ("ssh", "openssh-client"),
+    ])?;
     let mut cargo = cargo(&["test", "--workspace", "--no-fail-fast"]);
     cargo.args(args).env("TIDEGATE_REQUIRE_ALL", "1");
     println!(
@@ -65,20 +72,19 @@ fn lint() -> Result<(), String> {
     ]))
 }
 
-/// Programs the tests start; those missing are installed where that is possible without asking.
-fn install_missing(programs: &[&str]) -> Result<(), String> {
-    let missing: Vec<&str> = programs
-        .iter()
-        .copied()
-        .filter(|name| !is_installed(name))
-        .collect();
+/// Programs the tests start, each with the Debian package it is in; those missing are installed where that is possible without
+/// asking.
+fn install_missing(programs: &[(&str, &str)]) -> Result<(), String> {
+    let names: Vec<&str> = programs.iter().map(|(name, _)| *name).collect();
+    let missing = programs.iter().filter(|(name, _)| !is_installed(name));
+    let missing: Vec<&str> = missing.map(|(_, package)| *package).collect();
     if missing.is_empty() {
-        println!("the tests need {}: all here", programs.join(", "));
+        println!("the tests need {}: all here", names.join(", "));
         return Ok(());
     }
     println!(
         "the tests need {}; missing: {}",
-        programs.join(", "),
+        names.join(", "),
         missing.join(", ")
     );
     let apt = is_installed("apt-get") && is_root();
@@ -96,7 +102,10 @@ fn install_missing(programs: &[&str]) -> Result<(), String> {
 
 fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+    let mut directories: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    // Servers stand there, which not everybody searches.
+    directories.push("/usr/sbin".into());
+    directories.iter().any(|dir| dir.join(program).is_file())
 }
 
 fn is_root() -> bool {

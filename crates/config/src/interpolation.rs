@@ -36,6 +36,7 @@ pub(crate) fn interpolated(content: &Map, context: &Context<'_>) -> Result<Map, 
         context,
         values: FxHashMap::default(),
         nodes: 0,
+        left: MOST_INSERTED,
     };
     interpolator.map(content)
 }
@@ -45,7 +46,15 @@ struct Interpolator<'a> {
     /// Values of blocks by their text: the same block always has the same value.
     values: FxHashMap<Arc<str>, Value>,
     nodes: usize,
+    /// Bytes that inserted values may still take.
+    left: usize,
 }
+
+/// Bytes that the values put in place of blocks may take together. GitLab has no such limit: what holds blocks itself, and
+/// stands in a text several times, would fill its memory.
+const MOST_INSERTED: usize = 64 * 1024 * 1024;
+/// Bytes that an item of a list that is spliced in counts for at least.
+const ITEM_BYTES: usize = 40;
 
 impl Interpolator<'_> {
     fn map(&mut self, map: &Map) -> Result<Map, Diagnostic> {
@@ -90,6 +99,7 @@ impl Interpolator<'_> {
             let node = self.node(item)?;
             match (&item.value, node.value) {
                 (Value::Str(_) | Value::Symbol(_), Value::Seq(spliced)) => {
+                    self.insert(spliced.len().saturating_mul(ITEM_BYTES), item.span)?;
                     result.extend(Arc::unwrap_or_clone(spliced));
                 }
                 (_, value) => result.push(Node::new(value, node.span)),
@@ -103,6 +113,12 @@ impl Interpolator<'_> {
         if self.nodes > self.context.limits.interpolation_nodes {
             return Err(problem("config too large", span));
         }
+        Ok(())
+    }
+
+    fn insert(&mut self, bytes: usize, span: Span) -> Result<(), Diagnostic> {
+        let left = self.left.checked_sub(bytes);
+        self.left = left.ok_or_else(|| problem("config too large", span))?;
         Ok(())
     }
 
@@ -126,6 +142,13 @@ impl Interpolator<'_> {
         let mut result = text.to_string();
         for block in blocks.iter().filter(|block| !block.is_matrix()) {
             let value = ruby::to_s(&self.value(block, span)?, Keys::Strings);
+            let places = result.matches(block.text).count();
+            let copies = ["\\'", "\\`", "\\0", "\\&"].map(|copy| value.matches(copy).count());
+            let bytes = copies.iter().sum::<usize>().saturating_mul(result.len());
+            self.insert(
+                places.saturating_mul(bytes.saturating_add(value.len())),
+                span,
+            )?;
             result = substituted(&result, block.text, &value);
         }
         Ok(Value::Str(result.into()))
@@ -367,6 +390,23 @@ mod tests {
         for (block, message) in errors {
             check(inputs, &format!("{{x: '$[[ {block} ]]'}}"), message);
         }
+    }
+
+    #[test]
+    fn values_that_hold_blocks_end_before_memory_does() {
+        let blocks = "$[[ inputs.a ]]".repeat(50);
+        check(
+            &format!("{{a: '{blocks}'}}"),
+            &format!("{{x: '{blocks}'}}"),
+            "config too large",
+        );
+        let items = vec!["x"; 5000].join(", ");
+        let places = vec!["'$[[ inputs.a ]]'"; 1000].join(", ");
+        check(
+            &format!("{{a: [{items}]}}"),
+            &format!("{{x: [{places}]}}"),
+            "config too large",
+        );
     }
 
     #[test]

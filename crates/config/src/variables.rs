@@ -1,6 +1,8 @@
 //! References to variables in texts of includes and inputs (reference `config.md` §4.2, `compose.md` §9.3).
 
-use tidegate_expr::{RefOptions, Variables, expand_blank, expand_existing, references};
+use tidegate_expr::{
+    NestedOptions, RefOptions, Resolver, Variables, expand_blank, expand_existing, references,
+};
 
 /// The text with every reference replaced; names nobody knows become nothing.
 pub(crate) fn expanded(text: &str, variables: &Variables) -> String {
@@ -10,6 +12,12 @@ pub(crate) fn expanded(text: &str, variables: &Variables) -> String {
 /// The text with references to known variables replaced, others left as written.
 pub(crate) fn expanded_where_known(text: &str, variables: &Variables) -> String {
     expand_existing(text, variables, RefOptions::ALL).into_string()
+}
+
+/// The same with the references inside those values replaced as well.
+pub(crate) fn expanded_deeply_where_known(text: &str, variables: &Variables) -> String {
+    let values = Resolver::new(variables, NestedOptions::FOR_DECISIONS);
+    expand_existing(text, &values, RefOptions::ALL).into_string()
 }
 
 /// The names a text refers to.

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use crate::reference::{Reference, may_refer, references};
+use crate::sort::LONGEST_EXPANDED;
 use crate::variable::{Lookup, Variable};
 
 /// Which references to existing variables are replaced by the value.
@@ -155,6 +156,7 @@ pub fn expand_existing<'a>(
     }))
 }
 
+/// A text that would grow beyond measure stays as written.
 fn replace<'a>(text: &'a str, insert: impl Fn(&Reference<'_>, &mut String)) -> Cow<'a, str> {
     if !may_refer(text) {
         return text.into();
@@ -165,6 +167,9 @@ fn replace<'a>(text: &'a str, insert: impl Fn(&Reference<'_>, &mut String)) -> C
         out.push_str(text.get(done..reference.at.start).unwrap_or_default());
         insert(&reference, &mut out);
         done = reference.at.end;
+        if out.len() > LONGEST_EXPANDED {
+            return text.into();
+        }
     }
     if done == 0 {
         return text.into();

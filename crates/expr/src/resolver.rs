@@ -3,7 +3,9 @@
 use std::cell::OnceCell;
 
 use crate::reference::nested_references;
-use crate::sort::{CircularReference, NestedOptions, circular_reference, expanded, refers};
+use crate::sort::{
+    CircularReference, LONGEST_EXPANDED, NestedOptions, circular_reference, expanded, refers,
+};
 use crate::variable::{Lookup, Variable, Variables};
 
 /// Looks variables up as they would be after [`sort_and_expand`](crate::sort_and_expand), resolving
@@ -86,7 +88,7 @@ impl<'a> Resolver<'a> {
             let (index, target) = self.target(variable, name).ok()??;
             Some(self.value(index, target))
         };
-        let expanded = expanded(variable, lookup, self.options);
+        let expanded = expanded(variable, lookup, self.options, LONGEST_EXPANDED);
         if let Some(slot) = self.slot(index) {
             // Filled already only if the same variable was asked for twice on one path.
             let _ = slot.set(Box::new(expanded.unwrap_or_else(|| variable.clone())));

@@ -32,6 +32,12 @@ impl NestedOptions {
     };
 }
 
+/// Bytes of a text beyond which references in it are not replaced: a few nested doublings would fill any memory, and no
+/// process takes a variable of that size.
+pub(crate) const LONGEST_EXPANDED: usize = 4 * 1024 * 1024;
+/// Bytes that all values of one list with replaced references may have together, for the same reason.
+const MOST_EXPANDED: usize = 64 * 1024 * 1024;
+
 /// Variables in dependency order with nested references replaced.
 #[derive(Clone, PartialEq, Default, Debug)]
 pub struct SortedVariables {
@@ -85,7 +91,8 @@ impl std::error::Error for CircularReference {}
 /// Sorts `variables` so that each comes after those it refers to, and replaces the references.
 ///
 /// A reference means *all* variables of that name when sorting, and the last one sorted when
-/// replacing; so `A=base` and then `A=$A:x` gives `base:x`. Inserted values are not looked at again.
+/// replacing; so `A=base` and then `A=$A:x` gives `base:x`. Inserted values are not looked at again. A value that would
+/// grow beyond 4 MiB, or the list beyond 64 MiB, stays as written.
 ///
 /// # Errors
 /// Two or more variables refer to each other in a circle. GitLab then leaves the list as it is.
@@ -97,9 +104,12 @@ pub fn sort_and_expand(
     let order = sorted(&items)?;
     let mut result: Vec<Variable> = Vec::with_capacity(items.len());
     let mut latest: FxHashMap<&str, usize> = FxHashMap::default();
+    let mut left = MOST_EXPANDED;
     for variable in order.into_iter().filter_map(|index| items.get(index)) {
         let found = |name: &str| latest.get(name).and_then(|at| result.get(*at));
-        let expanded = expanded(variable, found, options);
+        let expanded = expanded(variable, found, options, left.min(LONGEST_EXPANDED));
+        let length = expanded.as_ref().and_then(|it| it.value.as_ref());
+        left -= length.map_or(0, |value| value.len());
         latest.insert(&variable.key, result.len());
         result.push(expanded.unwrap_or_else(|| (*variable).clone()));
     }
@@ -120,11 +130,12 @@ pub(crate) fn refers(variable: &Variable) -> bool {
     !variable.raw && variable.value.as_deref().is_some_and(may_refer)
 }
 
-/// `variable` with its references replaced, or `None` if it has none.
+/// `variable` with its references replaced, or `None` if it has none or its value would be longer than `most` bytes.
 pub(crate) fn expanded<'a>(
     variable: &Variable,
     lookup: impl Fn(&str) -> Option<&'a Variable>,
     options: NestedOptions,
+    most: usize,
 ) -> Option<Variable> {
     let text = variable.value.as_deref().filter(|_| refers(variable))?;
     let mut out = String::new();
@@ -141,12 +152,15 @@ pub(crate) fn expanded<'a>(
             None if options.keep_undefined => out.push_str(written),
             None => {}
         }
+        if out.len() > most {
+            return None;
+        }
     }
     if done == 0 {
         return None;
     }
     out.push_str(text.get(done..)?);
-    Some(Variable {
+    (out.len() <= most).then(|| Variable {
         value: Some(out.into()),
         ..variable.clone()
     })
@@ -325,6 +339,31 @@ mod tests {
             &[("A", "top"), ("A", "top:x")],
         );
         check(&[("A", "$A:x")], &[("A", ":x")]);
+    }
+
+    #[test]
+    fn what_doubles_without_end_stays_as_written() {
+        let mut items = vec![("A0".to_owned(), "0123456789".to_owned())];
+        for at in 1..40 {
+            let below = at - 1;
+            items.push((format!("A{at}"), format!("$A{below}$A{below}")));
+        }
+        let items: Vec<_> = items
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .collect();
+        let all = variables(&items);
+        let sorted = sort_and_expand(&all, NestedOptions::FOR_DECISIONS).unwrap();
+        let lengths = sorted
+            .as_slice()
+            .iter()
+            .map(|v| v.value.as_deref().unwrap_or_default().len());
+        let lengths: Vec<_> = lengths.collect();
+        assert_eq!(lengths[..4], [10, 20, 40, 80]);
+        assert!(lengths.iter().all(|length| *length <= LONGEST_EXPANDED));
+        let resolver = crate::Resolver::new(&all, NestedOptions::FOR_DECISIONS);
+        let last = resolver.lookup("A39").and_then(|v| v.value.as_deref());
+        assert!(last.is_some_and(|value| value.len() <= LONGEST_EXPANDED));
     }
 
     #[test]

@@ -7,8 +7,9 @@ use crate::found::Found;
 use crate::rules::{
     blocking_manual, cache_index, cache_only_path, cache_with_artifacts, changes_always_true,
     changes_first_push, default_timeout, disappearing_failure, duplicate_key, empty_only,
-    ignored_document, key_unknown, merge_of_no_map, merge_overrides, number_as_variable, octal,
-    replaced_list, sexagesimal, unknown_code, unreachable_rule, variable_in_condition,
+    ignored_document, key_unknown, merge_of_no_map, merge_overrides, no_single_producer,
+    number_as_variable, octal, replaced_list, sexagesimal, unknown_code, unreachable_rule,
+    variable_in_condition,
 };
 use crate::subject::Subject;
 
@@ -92,6 +93,11 @@ pub const RULES: &[Rule] = &[
         code: "L017",
         title: "artifacts of a job that a cache may leave out",
         check: cache_with_artifacts::check,
+    },
+    Rule {
+        code: "L018",
+        title: "a cache that no single job produces",
+        check: no_single_producer::check,
     },
     Rule {
         code: "L100",

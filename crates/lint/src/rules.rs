@@ -15,6 +15,7 @@ pub(crate) mod ignored_document;
 pub(crate) mod key_unknown;
 pub(crate) mod merge_of_no_map;
 pub(crate) mod merge_overrides;
+pub(crate) mod no_single_producer;
 pub(crate) mod number_as_variable;
 pub(crate) mod octal;
 pub(crate) mod replaced_list;

@@ -21,10 +21,12 @@ pub struct Event {
 /// What happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum EventKind {
-    /// The pipeline was created; its jobs are those of the plan stored beside the log.
+    /// The pipeline was created; what is planned for its jobs is stored beside the log.
     PipelineCreated {
         /// The pipeline and job that triggered it.
         parent: Option<JobKey>,
+        /// Names of its jobs; events name them by their position here.
+        jobs: Arc<[Arc<str>]>,
     },
     /// A job came to a status.
     JobStatus {
@@ -73,6 +75,17 @@ pub enum EventKind {
         files: u64,
         /// How many bytes.
         bytes: u64,
+    },
+    /// A trigger job was reached whose project is not on this machine: nothing was triggered.
+    WouldTrigger {
+        /// Which.
+        job: JobIdx,
+        /// Which try.
+        attempt: Attempt,
+        /// Path of the project.
+        project: Arc<str>,
+        /// Branch or tag; `None`: the project's default branch.
+        reference: Option<Arc<str>>,
     },
     /// A job's processes are over.
     JobFinished {

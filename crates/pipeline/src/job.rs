@@ -26,6 +26,8 @@ pub struct Job {
     pub dependencies: Option<Vec<JobIdx>>,
     /// Jobs of other pipelines and projects whose artifacts it gets; nothing waits for them.
     pub cross_needs: Vec<CrossNeed>,
+    /// Jobs that were left out of this run and whose artifacts it gets from an earlier run, in download order.
+    pub from_earlier_runs: Vec<Arc<str>>,
     /// Whether it takes part from the start.
     pub presence: Presence,
     /// Automatic retries.
@@ -292,6 +294,7 @@ impl Job {
             needs: None,
             dependencies: None,
             cross_needs: Vec::new(),
+            from_earlier_runs: Vec::new(),
             presence: Presence::Included,
             retry: Retry::default(),
             interruptible: None,

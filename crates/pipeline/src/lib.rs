@@ -39,7 +39,7 @@ pub use selection::UnknownJob;
 pub use spec::{
     ArtifactSpec, CacheSpec, DependencySpec, GitSpec, JobSpec, ShellKind, StepSpec, VariableSpec,
 };
-pub use spec_builder::{CacheSuffix, StartFacts, job_spec};
+pub use spec_builder::{CacheSuffix, StartFacts, job_spec, start_variables};
 pub use status::Status;
 pub use wire::{EVENT_VERSION, UnreadableEvent, event_from_json, event_to_json};
 pub use wire_pipeline::{

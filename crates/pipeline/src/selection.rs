@@ -50,9 +50,25 @@ impl Pipeline {
     }
 
     /// The pipeline of the jobs that `keep` holds for, and nothing they wait for: needs of jobs left out are gone.
-    pub fn only(&self, keep: impl Fn(&Job) -> bool) -> Pipeline {
-        let wanted: Vec<bool> = self.jobs.iter().map(keep).collect();
-        self.restricted(&wanted)
+    ///
+    /// Artifacts of those left out are to come from an earlier run ([`Job::from_earlier_runs`]).
+    pub fn only(&self, keep: impl Fn(JobIdx, &Job) -> bool) -> Pipeline {
+        let wanted: Vec<bool> = self.indexed().map(|(at, job)| keep(at, job)).collect();
+        let mut part = self.restricted(&wanted);
+        let kept = self.indexed().filter(|(at, _)| wanted[at.at()]);
+        for ((at, _), job) in kept.zip(&mut part.jobs) {
+            let sources = self.artifact_sources(at, None).into_iter();
+            let gone =
+                sources.filter(|source| !wanted[source.at()] && self.leaves_artifacts(*source));
+            job.from_earlier_runs
+                .extend(gone.map(|source| self.job(source).name.clone()));
+        }
+        part
+    }
+
+    fn leaves_artifacts(&self, at: JobIdx) -> bool {
+        let build = self.job(at).build();
+        build.is_some_and(|build| build.artifacts.is_some())
     }
 
     fn restricted(&self, wanted: &[bool]) -> Pipeline {
@@ -102,7 +118,11 @@ fn renumbered(mut job: Job, numbers: &[Option<JobIdx>]) -> Job {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::job::{Action, Build};
+    use crate::keyword::Artifacts;
 
     fn pipeline() -> Pipeline {
         let job = |name: &str, stage, needs: Option<&[u32]>| {
@@ -161,11 +181,29 @@ mod tests {
 
     #[test]
     fn jobs_alone_wait_for_nothing_that_is_left_out() {
-        let alone = pipeline().only(|job| job.stage >= StageIdx(1));
+        let alone = pipeline().only(|_, job| job.stage >= StageIdx(1));
         let names: Vec<&str> = alone.jobs.iter().map(|job| &*job.name).collect();
         assert_eq!(names, ["x 1/2", "x 2/2", "last"]);
         assert_eq!(alone.jobs[0].needs.as_deref(), Some(&[][..]));
         assert_eq!(alone.jobs[2].needs, None);
+    }
+
+    #[test]
+    fn artifacts_of_jobs_left_out_come_from_earlier_runs() {
+        let mut whole = pipeline();
+        let build = Build {
+            artifacts: Some(Artifacts::default()),
+            ..Build::default()
+        };
+        whole.jobs[1].action = Action::Build(Arc::new(build));
+        let alone = whole.only(|_, job| job.stage >= StageIdx(1));
+        let from: Vec<&[Arc<str>]> = alone
+            .jobs
+            .iter()
+            .map(|job| &*job.from_earlier_runs)
+            .collect();
+        let other: Arc<str> = "other".into();
+        assert_eq!(from, [&[other.clone()][..], &[], &[other]]);
     }
 
     #[test]

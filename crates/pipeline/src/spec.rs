@@ -125,8 +125,8 @@ pub struct ArtifactSpec {
 /// A job whose artifacts are wanted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DependencySpec {
-    /// Which.
-    pub job: JobIdx,
+    /// Which; `None`: a job of an earlier run that is not in this one.
+    pub job: Option<JobIdx>,
     /// Its name.
     pub name: Arc<str>,
     /// `CI_JOB_ID` of the try whose artifacts are meant.

@@ -79,7 +79,7 @@ pub fn job_spec(
     let Some(build) = job.build() else {
         return Ok(None);
     };
-    let layered = layered(&job.variables, &facts.persisted, &facts.dotenv);
+    let layered = start_variables(job, &facts.persisted, &facts.dotenv);
     let sorted = sort_and_expand(&layered, NestedOptions::FOR_RUNNER)?;
     let variables = sorted.as_slice().iter().map(variable_spec).collect();
     Ok(Some(JobSpec {
@@ -109,9 +109,10 @@ pub fn job_spec(
     }))
 }
 
-/// The job's layers with the late ones at their place in GitLab's order of precedence (reference `compose.md` §9.1).
-fn layered(planned: &Variables, persisted: &[Variable], dotenv: &[Variable]) -> Variables {
-    let planned = planned.layers().iter();
+/// A job's variables, unexpanded, with those that only exist now at their place in GitLab's order of precedence (reference
+/// `compose.md` §9.1).
+pub fn start_variables(job: &Job, persisted: &[Variable], dotenv: &[Variable]) -> Variables {
+    let planned = job.variables.layers().iter();
     let mut layers: Vec<Arc<[Variable]>> = planned.map(|layer| filled(layer, persisted)).collect();
     let above = |layer: &Arc<[Variable]>| {
         layer

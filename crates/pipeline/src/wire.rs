@@ -82,6 +82,8 @@ struct Record {
 enum What {
     PipelineCreated {
         parent: Option<(u64, u32, u32)>,
+        #[serde(default)]
+        jobs: Vec<String>,
     },
     JobStatus {
         job: u32,
@@ -108,6 +110,13 @@ enum What {
         kind: String,
         files: u64,
         bytes: u64,
+    },
+    WouldTrigger {
+        job: u32,
+        attempt: u32,
+        project: String,
+        #[serde(rename = "ref")]
+        reference: Option<String>,
     },
     JobFinished {
         job: u32,
@@ -178,8 +187,9 @@ enum Why {
 impl What {
     fn of(kind: &EventKind) -> What {
         match kind {
-            EventKind::PipelineCreated { parent } => What::PipelineCreated {
+            EventKind::PipelineCreated { parent, jobs } => What::PipelineCreated {
                 parent: parent.map(|key| (key.pipeline.0, key.job.0, key.attempt.0)),
+                jobs: jobs.iter().map(|name| name.to_string()).collect(),
             },
             EventKind::JobStatus {
                 job,
@@ -229,6 +239,17 @@ impl What {
                 files: *files,
                 bytes: *bytes,
             },
+            EventKind::WouldTrigger {
+                job,
+                attempt,
+                project,
+                reference,
+            } => What::WouldTrigger {
+                job: job.0,
+                attempt: attempt.0,
+                project: project.to_string(),
+                reference: reference.as_deref().map(str::to_owned),
+            },
             EventKind::JobFinished {
                 job,
                 attempt,
@@ -251,7 +272,8 @@ impl What {
 
     fn kind(self) -> Option<EventKind> {
         Some(match self {
-            What::PipelineCreated { parent } => EventKind::PipelineCreated {
+            What::PipelineCreated { parent, jobs } => EventKind::PipelineCreated {
+                jobs: jobs.into_iter().map(Into::into).collect(),
                 parent: parent.map(|(pipeline, job, attempt)| JobKey {
                     pipeline: PipelineId(pipeline),
                     job: JobIdx(job),
@@ -305,6 +327,17 @@ impl What {
                 kind: kind.into(),
                 files,
                 bytes,
+            },
+            What::WouldTrigger {
+                job,
+                attempt,
+                project,
+                reference,
+            } => EventKind::WouldTrigger {
+                job: JobIdx(job),
+                attempt: Attempt(attempt),
+                project: project.into(),
+                reference: reference.map(Into::into),
             },
             What::JobFinished {
                 job,
@@ -434,6 +467,8 @@ impl Why {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn event(kind: EventKind) -> Event {
@@ -511,7 +546,14 @@ mod tests {
             job,
             attempt,
         });
-        kinds.push(EventKind::PipelineCreated { parent });
+        let jobs = Arc::from(["a".into(), "b".into()]);
+        kinds.push(EventKind::PipelineCreated { parent, jobs });
+        kinds.push(EventKind::WouldTrigger {
+            job,
+            attempt,
+            project: "g/p".into(),
+            reference: Some("main".into()),
+        });
         kinds.push(EventKind::JobSection {
             job,
             attempt,

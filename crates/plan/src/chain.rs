@@ -12,7 +12,7 @@ use tidegate_source::Diagnostic;
 use crate::decision::{Decision, LeftOut, Verdict};
 use crate::detail::Detail;
 use crate::environment;
-use crate::needs::{Roster, leave_out_dependants, resolved};
+use crate::needs::{Roster, leave_out_dependants, resolved, trials};
 use crate::plan::{Outcome, Plan, SkipReason, WorkflowDecision};
 use crate::quirks;
 use crate::seed::{Seed, SeedState, rule_error, seed};
@@ -268,12 +268,15 @@ fn cast(mut seeds: Vec<Seed<'_>>, shared: &Shared<'_>) -> Cast {
     }
     let mut errors: Vec<(StageIdx, Diagnostic)> = Vec::new();
     let mut all = Vec::with_capacity(seeds.len());
+    let mut of_skipped = Vec::new();
     for at in 0..seeds.len() {
         let Some(seed) = seeds.get(at) else { continue };
         let mut found = None;
         if seed.planned().is_some() {
             let resolved = resolved(seed, &seeds, &roster, limit, seed.trace.is_some());
             found = Some(resolved);
+        } else if seed.trace.is_some() && matches!(seed.state, SeedState::Skipped { .. }) {
+            of_skipped.push((at, trials(seed, &seeds, &roster)));
         }
         let in_occupied_stage = occupied.get(seed.stage.at()).copied().unwrap_or_default();
         if in_occupied_stage {
@@ -294,11 +297,21 @@ fn cast(mut seeds: Vec<Seed<'_>>, shared: &Shared<'_>) -> Cast {
             trace.needs = std::mem::take(&mut resolved.trials);
         }
     }
+    for (at, trials) in of_skipped {
+        let trace = seeds.get_mut(at).and_then(|seed| seed.trace.as_deref_mut());
+        if let Some(trace) = trace {
+            trace.needs = trials;
+        }
+    }
     let mut jobs = Vec::with_capacity(seeds.len());
     let mut decisions = Vec::with_capacity(seeds.len());
     for ((at, seed), resolved) in seeds.into_iter().enumerate().zip(all) {
         let (verdict, origins) = match seed.state {
             SeedState::Out(why) => (Verdict::LeftOut(why), Default::default()),
+            SeedState::Skipped { need, .. } => {
+                let why = LeftOut::NeedAbsent { need };
+                (Verdict::LeftOut(why), Default::default())
+            }
             SeedState::In {
                 mut planned,
                 origins,

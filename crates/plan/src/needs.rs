@@ -7,7 +7,6 @@ use tidegate_config::{IfAbsent, NeedSpec, Needs};
 use tidegate_pipeline::{Alternatives, CrossNeed, JobIdx, Need, NeedEntry, Presence};
 use tidegate_source::{Diagnostic, Span};
 
-use crate::decision::LeftOut;
 use crate::seed::{Seed, SeedState};
 use crate::trace::{NeedFate, NeedTrial};
 
@@ -61,7 +60,7 @@ impl<'a> Roster<'a> {
 
 /// The needs in force: those of the rule that matched, else the job's; and whether they are the rule's.
 fn in_force<'s>(seed: &'s Seed<'_>) -> Option<(&'s Needs, bool)> {
-    let SeedState::In { rule, .. } = &seed.state else {
+    let (SeedState::In { rule, .. } | SeedState::Skipped { rule, .. }) = &seed.state else {
         return None;
     };
     let of_rule = rule.and_then(|rule| rule.needs.as_ref());
@@ -110,8 +109,9 @@ pub(crate) fn leave_out_dependants(seeds: &mut [Seed<'_>]) {
             let Some(seed) = seeds.get_mut(at) else {
                 continue;
             };
-            if seed.planned().is_some() {
-                seed.state = SeedState::Out(LeftOut::NeedAbsent { need: need.clone() });
+            if let SeedState::In { rule, .. } = seed.state {
+                let need = need.clone();
+                seed.state = SeedState::Skipped { need, rule };
                 seed.circle = None;
                 absent.push(seed.job.name.clone());
             }
@@ -137,15 +137,7 @@ pub(crate) fn resolved(
     limit: usize,
     keep: bool,
 ) -> Resolved {
-    let mut resolver = Resolver {
-        seed,
-        seeds,
-        roster,
-        keep,
-        drops_to_stage: false,
-        entries: Vec::new(),
-        out: Resolved::default(),
-    };
+    let mut resolver = Resolver::new(seed, seeds, roster, keep);
     resolver.check(limit);
     resolver.resolve();
     let dependencies = seed.job.dependencies.as_ref();
@@ -155,6 +147,13 @@ pub(crate) fn resolved(
     });
     resolver.check_satisfied();
     resolver.out
+}
+
+/// What became of the needs of a job that one of them leaves out.
+pub(crate) fn trials(seed: &Seed<'_>, seeds: &[Seed<'_>], roster: &Roster<'_>) -> Vec<NeedTrial> {
+    let mut resolver = Resolver::new(seed, seeds, roster, true);
+    resolver.resolve();
+    resolver.out.trials
 }
 
 struct Resolver<'r, 's> {
@@ -168,7 +167,24 @@ struct Resolver<'r, 's> {
     out: Resolved,
 }
 
-impl Resolver<'_, '_> {
+impl<'r, 's> Resolver<'r, 's> {
+    fn new(
+        seed: &'r Seed<'s>,
+        seeds: &'r [Seed<'s>],
+        roster: &'r Roster<'s>,
+        keep: bool,
+    ) -> Resolver<'r, 's> {
+        Resolver {
+            seed,
+            seeds,
+            roster,
+            keep,
+            drops_to_stage: false,
+            entries: Vec::new(),
+            out: Resolved::default(),
+        }
+    }
+
     /// GitLab's checks look at the job-level list, even where a rule replaces it.
     fn check(&mut self, limit: usize) {
         let Some(needs) = &self.seed.job.needs else {

@@ -78,7 +78,7 @@ impl Found<'_> {
                     }
                     ClauseTrace::Changes(changes) => self.changes(changes),
                     ClauseTrace::Exists(exists) => self.exists(exists),
-                    ClauseTrace::Cache(_) => {}
+                    ClauseTrace::Cache { .. } => {}
                 }
             }
         }

@@ -129,7 +129,8 @@ fn judge_clause<V: View, S: Sink>(
         }
         Clause::Cache(clause) => {
             let (outcome, asked) = judge_cache(clause, caches)?;
-            (clause.span, outcome, ClauseTrace::Cache(asked))
+            let wanted = clause.wanted;
+            (clause.span, outcome, ClauseTrace::Cache { wanted, asked })
         }
     };
     sink.clause(|| ClauseTrial {
@@ -196,7 +197,10 @@ fn not_reached<S: Sink>(clauses: &[Clause], sink: &mut S) {
                     };
                     (clause.span, ClauseTrace::Exists(trace))
                 }
-                Clause::Cache(clause) => (clause.span, ClauseTrace::Cache(Vec::new())),
+                Clause::Cache(clause) => {
+                    let (wanted, asked) = (clause.wanted, Vec::new());
+                    (clause.span, ClauseTrace::Cache { wanted, asked })
+                }
             };
             ClauseTrial {
                 span,

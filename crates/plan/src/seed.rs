@@ -37,13 +37,18 @@ pub(crate) enum SeedState<'a> {
         rule: Option<&'a Rule>,
     },
     Out(LeftOut),
+    /// It would be in, but needs an absent job with `if_absent: skip`.
+    Skipped {
+        need: Arc<str>,
+        rule: Option<&'a Rule>,
+    },
 }
 
 impl Seed<'_> {
     pub(crate) fn planned(&self) -> Option<&Job> {
         match &self.state {
             SeedState::In { planned, .. } => Some(planned),
-            SeedState::Out(_) => None,
+            SeedState::Out(_) | SeedState::Skipped { .. } => None,
         }
     }
 
@@ -90,7 +95,7 @@ pub(crate) fn seed<'a>(
     // GitLab looks for circles in what the rules saw, and only for jobs that are in.
     let circle = match state {
         SeedState::In { .. } => scope.circle().map(|circle| circle.to_string()),
-        SeedState::Out(_) => None,
+        SeedState::Out(_) | SeedState::Skipped { .. } => None,
     };
     Ok(Seed {
         job,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tidegate_config::CacheMatch;
 use tidegate_expr::{TraceNode, VariableSource};
 use tidegate_scenario::{CacheState, Fact, Place, Why};
 use tidegate_source::Span;
@@ -96,8 +97,13 @@ pub enum ClauseTrace {
     Changes(ChangesTrace),
     /// `exists`.
     Exists(ExistsTrace),
-    /// `cache`.
-    Cache(Vec<CacheAsked>),
+    /// `cache`, an extension.
+    Cache {
+        /// What must hold.
+        wanted: CacheMatch,
+        /// The caches asked for; none where the clause was not reached.
+        asked: Vec<CacheAsked>,
+    },
 }
 
 /// A pattern before and after expansion.

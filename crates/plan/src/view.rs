@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tidegate_expr::{
-    Lookup, NestedOptions, RefOptions, Resolver, Variable, Variables, expand_existing,
+    Lookup, NestedOptions, RefOptions, Resolver, Variable, VariableSource, Variables,
+    expand_existing,
 };
 
 use crate::layers::may_refer;
@@ -81,11 +82,14 @@ impl<'s> GlobalView<'s> {
 
 /// The number of a pipeline is known by name from the start and gets its value when jobs are judged.
 fn is_late(variable: &Variable) -> bool {
-    &*variable.key == "CI_PIPELINE_IID"
+    variable.source == VariableSource::Pipeline && &*variable.key == "CI_PIPELINE_IID"
 }
 
 fn without_late_value(variable: Variable) -> Variable {
-    let value = variable.value.clone().filter(|_| !is_late(&variable));
+    if !is_late(&variable) {
+        return variable;
+    }
+    let value = Some("".into());
     Variable { value, ..variable }
 }
 

@@ -147,7 +147,7 @@ fn clause(clause: &ClauseTrial) -> String {
             ExistsVerdict::Unknown(why) => format!("exists: unknown, {why}"),
             _ => "exists".to_owned(),
         },
-        ClauseTrace::Cache(asked) => {
+        ClauseTrace::Cache { asked, .. } => {
             let all: Vec<String> = asked.iter().map(asked_text).collect();
             format!("cache {}", all.join(", "))
         }

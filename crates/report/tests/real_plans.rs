@@ -117,7 +117,7 @@ fn every_job_is_explained() {
 
       rules
         ✗ 1  .gitlab-ci.yml:9:7
-            ✗ cache
+            ✗ cache: missing
                 key deps-main-non_protected is present
 
       cache

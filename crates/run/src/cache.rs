@@ -6,6 +6,7 @@ use tidegate_exec::JobVariables;
 use tidegate_pipeline::{CachePolicy, CacheSpec, JobSpec, OnMiss, clean_cache_key};
 use tidegate_store::{Entry, Lease, RunId, Store, StoreError};
 
+use crate::pins::Pins;
 use crate::remote::RemoteCaches;
 
 /// One of a job's caches with its key resolved and what was found under it.
@@ -14,10 +15,12 @@ pub(crate) struct ResolvedCache {
     pub(crate) index: u32,
     /// As the job has it.
     pub(crate) spec: CacheSpec,
-    /// The final key, or why there is none.
+    /// The final key, or why there is none, as the runner says it.
     pub(crate) key: Result<Arc<str>, String>,
-    /// What the runner says about the key.
+    /// What the runner says about the key, whenever it uses it.
     pub(crate) notices: Vec<String>,
+    /// What it says about the fallback keys.
+    pub(crate) fallback_notices: Vec<String>,
     /// Keys that were tried, in order.
     pub(crate) tried: Vec<Tried>,
     /// What was found.
@@ -55,6 +58,9 @@ pub(crate) struct Shelf<'a> {
     pub(crate) store: &'a Store,
     pub(crate) project: &'a str,
     pub(crate) run: RunId,
+    /// What the run keeps; found also where others have removed it.
+    pub(crate) pins: &'a Pins,
+    /// Where caches are shared with other machines.
     pub(crate) remote: Option<&'a dyn RemoteCaches>,
 }
 
@@ -71,7 +77,8 @@ impl Shelf<'_> {
             .collect()
     }
 
-    /// Whether entries with the exact keys of all these caches exist, here or where caches are shared.
+    /// Whether entries with the exact keys of all these caches exist, here or where caches are shared. Those that are here are kept
+    /// until the run ends.
     pub(crate) fn all_present(
         &self,
         spec: &JobSpec,
@@ -86,7 +93,7 @@ impl Shelf<'_> {
             let Ok(key) = final_key(spec, cache, variables, &mut Vec::new()) else {
                 return Ok(None);
             };
-            let here = self.store.find_cache(self.project, &key)?.is_some();
+            let here = self.pins.keep(self.store, self.project, &key)?;
             // Where it cannot be told the job runs.
             let there = || {
                 self.remote
@@ -114,6 +121,7 @@ impl Shelf<'_> {
             spec: cache.clone(),
             key,
             notices,
+            fallback_notices: Vec::new(),
             tried: Vec::new(),
             found: None,
         };
@@ -127,20 +135,11 @@ impl Shelf<'_> {
     fn find(&self, cache: &mut ResolvedCache, variables: &JobVariables) -> Result<(), StoreError> {
         let Ok(key) = &cache.key else { return Ok(()) };
         let mut candidates = vec![key.clone()];
-        let fallbacks = cache
-            .spec
-            .fallback_keys
-            .iter()
-            .map(|key| variables.expand(key));
-        candidates.extend(
-            fallbacks
-                .filter_map(|key| clean_cache_key(&key).key)
-                .map(Arc::from),
-        );
-        match global_fallback(variables) {
-            Ok(fallback) => candidates.extend(fallback),
-            Err(notice) => cache.notices.push(notice),
-        }
+        let said = &mut cache.fallback_notices;
+        let fallbacks = cache.spec.fallback_keys.iter();
+        let fallbacks = fallbacks.map(|key| variables.expand(key));
+        candidates.extend(fallbacks.filter_map(|key| fallback_key(&key, said)));
+        candidates.extend(global_fallback(variables, said));
         for (at, candidate) in candidates.into_iter().enumerate() {
             let (found, remote) = self.look(&candidate)?;
             cache.tried.push(Tried {
@@ -162,19 +161,27 @@ impl Shelf<'_> {
 
     /// The entry of a key, leased: from here, else from where caches are shared.
     fn look(&self, key: &str) -> Result<Looked, StoreError> {
-        // Somebody may have removed it since it was found; then it is as if it had never been there.
-        let leased = |entry: Entry| {
-            let lease = self.store.lease(&entry, self.run).ok()?;
-            Some((entry, lease))
-        };
-        if let Some(found) = self.store.find_cache(self.project, key)?.and_then(leased) {
+        if let Some(found) = self.leased(key)? {
             return Ok((Some(found), None));
         }
         Ok(match self.remote.map(|remote| remote.fetch(key)) {
             None | Some(Ok(None)) => (None, None),
-            Some(Ok(Some(arrived))) => (leased(arrived.entry), Some(Ok(arrived.says))),
+            // Somebody may remove it at once; then it is as if it had never come.
+            Some(Ok(Some(says))) => (self.leased(key)?, Some(Ok(says))),
             Some(Err(why)) => (None, Some(Err(why))),
         })
+    }
+
+    /// What the key points at, else what the run keeps under it.
+    fn leased(&self, key: &str) -> Result<Option<(Entry, Lease)>, StoreError> {
+        if let Some(found) = self.store.lease_cache(self.project, key, self.run)? {
+            return Ok(Some(found));
+        }
+        let Some(kept) = self.pins.entry(self.project, key) else {
+            return Ok(None);
+        };
+        let lease = self.store.lease(&kept, self.run)?;
+        Ok(Some((kept, lease)))
     }
 }
 
@@ -255,30 +262,44 @@ fn final_key(
     if raw.is_empty() {
         raw = format!("{}/{}", spec.name, spec.git.ref_name);
     }
-    let clean = clean_cache_key(&raw);
-    let Some(key) = clean.key else {
-        return Err(format!("cache key \"{raw}\" could not be sanitized"));
-    };
+    clean(&raw, notices).ok_or_else(|| {
+        notices.push(format!("cache key \"{raw}\" could not be sanitized"));
+        "empty cache key".to_owned()
+    })
+}
+
+/// The key as the runner cleans it, with what it says where that changes it.
+fn clean(raw: &str, notices: &mut Vec<String>) -> Option<Arc<str>> {
+    let clean = clean_cache_key(raw);
+    let key = clean.key?;
     if clean.changed {
         notices.push(format!("cache key \"{raw}\" sanitized to \"{key}\""));
     }
-    Ok(key.into())
+    Some(key.into())
 }
 
-fn global_fallback(variables: &JobVariables) -> Result<Option<Arc<str>>, String> {
-    let Some(key) = variables
-        .get("CACHE_FALLBACK_KEY")
-        .filter(|key| !key.is_empty())
-    else {
-        return Ok(None);
-    };
+/// A fallback key; an empty one is passed over in silence.
+fn fallback_key(raw: &str, notices: &mut Vec<String>) -> Option<Arc<str>> {
+    if raw.is_empty() {
+        return None;
+    }
+    let key = clean(raw, notices);
+    if key.is_none() {
+        notices.push(format!("cache key \"{raw}\" could not be sanitized"));
+    }
+    key
+}
+
+fn global_fallback(variables: &JobVariables, notices: &mut Vec<String>) -> Option<Arc<str>> {
+    let key = variables.get("CACHE_FALLBACK_KEY")?;
     // Cleaning may bring the end to light: `x-protected/` is cleaned to `x-protected`.
     let clean = clean_cache_key(key).key;
     let forbidden = |key: &str| key.trim_end_matches(['.', ' ']).ends_with("-protected");
     if forbidden(key) || clean.as_deref().is_some_and(forbidden) {
-        return Err(format!(
+        notices.push(format!(
             "CACHE_FALLBACK_KEY \"{key}\" not allowed to end in \"-protected\""
         ));
+        return None;
     }
-    Ok(clean.map(Arc::from))
+    fallback_key(key, notices)
 }

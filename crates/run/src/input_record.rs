@@ -4,31 +4,35 @@
 //! version is an error. An input has the field `input` where an event has `what`.
 
 use serde::{Deserialize, Serialize};
-use tidegate_pipeline::{Attempt, FailureReason, JobIdx, Status};
+use tidegate_pipeline::{Attempt, FailureReason, JobIdx, PipelineId, Status};
 use tidegate_schedule::{CancelCause, Input};
 
 /// Version of the format, the field `v` of every object.
 const VERSION: u32 = 1;
 
 /// The input as one line of JSON, without a line break.
-pub(crate) fn input_to_json(at_ms: u64, input: &Input) -> String {
+///
+/// `pipeline` is the one it is for, where that is not the one the log is of.
+pub(crate) fn input_to_json(at_ms: u64, pipeline: Option<PipelineId>, input: &Input) -> String {
     let record = Record {
         v: VERSION,
         at: at_ms,
+        pipeline: pipeline.map(|pipeline| pipeline.0),
         input: Wire::of(input),
     };
     serde_json::to_string(&record).expect("numbers, texts and lists are always JSON")
 }
 
-/// Reads what [`input_to_json`] wrote, with its time; the error says what is wrong.
-pub(crate) fn input_from_json(text: &str) -> Result<(u64, Input), String> {
+/// Reads what [`input_to_json`] wrote, with its pipeline; the error says what is wrong.
+pub(crate) fn input_from_json(text: &str) -> Result<(Option<PipelineId>, Input), String> {
     let version: Version = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if version.v != VERSION {
         return Err(format!("version {} is not {VERSION}", version.v));
     }
     let record: Record = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let input = record.input.input();
-    Ok((record.at, input.ok_or("unknown word")?))
+    let pipeline = record.pipeline.map(PipelineId);
+    Ok((pipeline, input.ok_or("unknown word")?))
 }
 
 #[derive(Deserialize)]
@@ -41,6 +45,9 @@ struct Record {
     v: u32,
     /// Milliseconds since the Unix epoch.
     at: u64,
+    /// Absent: the pipeline the log is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pipeline: Option<u64>,
     input: Wire,
 }
 
@@ -329,8 +336,9 @@ mod tests {
             Input::RunEnded,
         ];
         for input in inputs {
-            let text = input_to_json(17, &input);
-            assert_eq!(input_from_json(&text), Ok((17, input)), "{text}");
+            let pipeline = Some(PipelineId(9));
+            let text = input_to_json(17, pipeline, &input);
+            assert_eq!(input_from_json(&text), Ok((pipeline, input)), "{text}");
         }
     }
 
@@ -338,7 +346,9 @@ mod tests {
     fn an_input_is_one_readable_line() {
         let input = Input::Retry { job: JobIdx(3) };
         let text = r#"{"v":1,"at":17,"input":{"type":"retry","job":3}}"#;
-        assert_eq!(input_to_json(17, &input), text);
+        assert_eq!(input_to_json(17, None, &input), text);
+        let other = r#"{"v":1,"at":17,"pipeline":8,"input":{"type":"retry","job":3}}"#;
+        assert_eq!(input_to_json(17, Some(PipelineId(8)), &input), other);
         let newer = text.replacen("\"v\":1", "\"v\":2", 1);
         assert_eq!(
             input_from_json(&newer),

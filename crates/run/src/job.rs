@@ -11,19 +11,21 @@ use tidegate_exec::{
     Environment, Features, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor, TraceOptions,
 };
 use tidegate_expr::Pattern;
-use tidegate_pipeline::{Attempt, JobIdx, JobSpec, VariableSpec};
+use tidegate_pipeline::{JobKey, JobSpec, VariableSpec};
 use tidegate_store::{Artifact, JobLogWriter, Lease, RunId, Staging, Store};
 use tidegate_workspace::{Backend, Layer, Workspace, WorkspaceSpec};
 
 use crate::cache::{ResolvedCache, Shelf, facts, unmet};
 use crate::message::{JobEnd, Message};
+use crate::pins::Pins;
 use crate::remote::RemoteCaches;
 use crate::setup::ProjectFacts;
 use crate::snapshot::layers;
 use crate::storage::{Collected, JobStorage};
 use crate::trees::Trees;
 
-/// What all jobs of a run share.
+/// What all jobs of a pipeline share.
+#[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) executor: ShellExecutor,
@@ -33,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) tracked: Arc<[PathBuf]>,
     pub(crate) project: ProjectFacts,
     pub(crate) run: RunId,
+    pub(crate) pins: Pins,
     pub(crate) grace: Duration,
     pub(crate) log_limit: u64,
     pub(crate) version: String,
@@ -42,8 +45,6 @@ pub(crate) struct Shared {
 
 /// One try of a job, ready to be performed.
 pub(crate) struct Task {
-    pub(crate) job: JobIdx,
-    pub(crate) attempt: Attempt,
     pub(crate) spec: JobSpec,
     /// Archives of the jobs it depends on, in download order.
     pub(crate) artifacts: Vec<(Artifact, Lease)>,
@@ -54,7 +55,7 @@ pub(crate) struct Task {
 
 /// Performs the job and reports its end, then removes what is left of it: the next job need not wait for that.
 pub(crate) fn perform(shared: &Shared, task: Task) {
-    let (job, attempt) = (task.job, task.attempt);
+    let key = task.spec.key;
     let attempted = std::panic::catch_unwind(AssertUnwindSafe(|| attempt_job(shared, task)));
     let ended = attempted.unwrap_or_else(|_| Err("the thread of the job panicked".to_owned()));
     let (end, left) = match ended {
@@ -62,7 +63,7 @@ pub(crate) fn perform(shared: &Shared, task: Task) {
         Err(message) => (JobEnd::Broken { message }, None),
     };
     // An error says that the run is over.
-    let _ = shared.sender.send(Message::Ended { job, attempt, end });
+    let _ = shared.sender.send(Message::Ended { key, end });
     if let Some(left) = left {
         left.discard();
     }
@@ -94,6 +95,7 @@ fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), St
         store,
         project: &shared.project.key,
         run: shared.run,
+        pins: &shared.pins,
         remote: shared.remote.as_deref(),
     };
     let caches = shelf.resolve(&task.spec, &variables).map_err(text)?;
@@ -164,7 +166,7 @@ fn run(
     caches: Vec<ResolvedCache>,
     workspace: Arc<Workspace>,
 ) -> Result<(JobEnd, Remains), String> {
-    let (job, attempt) = (task.job, task.attempt);
+    let key = task.spec.key;
     task.spec.variables.extend(
         facts(&caches)
             .into_iter()
@@ -177,8 +179,9 @@ fn run(
         store: shared.store.clone(),
         project: shared.project.key.clone(),
         run: shared.run,
-        job,
-        attempt,
+        pins: shared.pins.clone(),
+        job: key.job,
+        attempt: key.attempt,
         job_name: task.spec.name.clone(),
         workspace,
         project_dir: trees.project_dir.clone(),
@@ -192,7 +195,7 @@ fn run(
     };
     let log = shared
         .store
-        .append_job_log(shared.run, u64::from(job.0), attempt.0)
+        .append_job_log(shared.run, u64::from(key.job.0), key.attempt.0)
         .map_err(text)?;
     let coverage = task.coverage.as_deref().and_then(coverage_pattern);
     let run = JobRun {
@@ -209,17 +212,13 @@ fn run(
             sections: true,
             token_prefixes: Vec::new(),
         },
-        sink: Box::new(sink(log, shared.sender.clone(), job, attempt)),
+        sink: Box::new(sink(log, shared.sender.clone(), key)),
         storage: Box::new(storage),
         coverage,
         grace: shared.grace,
     };
     let cancellable = |canceller| {
-        let _ = shared.sender.send(Message::Cancellable {
-            job,
-            attempt,
-            canceller,
-        });
+        let _ = shared.sender.send(Message::Cancellable { key, canceller });
     };
     let ran = shared.executor.run(run, cancellable);
     let (outcome, remains) = ran.map_err(|error: io::Error| error.to_string())?;
@@ -242,15 +241,13 @@ fn coverage_pattern(text: &str) -> Option<Pattern> {
 fn sink(
     mut log: JobLogWriter,
     sender: SyncSender<Message>,
-    job: JobIdx,
-    attempt: Attempt,
+    key: JobKey,
 ) -> impl FnMut(&[u8]) + Send {
     move |bytes: &[u8]| {
         // A full disk must not end the job; what is shown live still is.
         let _ = log.append(bytes);
         let _ = sender.send(Message::Log {
-            job,
-            attempt,
+            key,
             bytes: bytes.to_vec(),
         });
     }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use thiserror::Error;
-use tidegate_pipeline::{Attempt, Event, EventKind, JobIdx, Status, event_from_json};
+use tidegate_pipeline::{
+    Attempt, Event, EventKind, JobIdx, JobKey, PipelineId, Status, event_from_json,
+};
 use tidegate_schedule::Input;
 use tidegate_store::{EventReader, NextEvent, RunId, Store, StoreError};
 
@@ -30,15 +32,15 @@ pub enum JournalError {
 /// Everything that happened to a run so far.
 #[derive(Clone, Default, Debug)]
 pub struct Journal {
-    /// What people and executors told the scheduler.
-    pub inputs: Vec<Input>,
+    /// What people and executors told the schedulers, each with the pipeline it was for.
+    pub inputs: Vec<(PipelineId, Input)>,
     /// What followed, as it was told.
     pub events: Vec<Event>,
 }
 
 /// One record of the log.
 enum Record {
-    Input(Input),
+    Input(PipelineId, Input),
     Event(Event),
 }
 
@@ -52,16 +54,27 @@ impl Journal {
         let mut journal = Journal::default();
         while let Some(record) = follow.record()? {
             match record {
-                Record::Input(input) => journal.inputs.push(input),
+                Record::Input(pipeline, input) => journal.inputs.push((pipeline, input)),
                 Record::Event(event) => journal.events.push(event),
             }
         }
         Ok(journal)
     }
 
+    /// The downstream pipelines that were created, each with the try of the trigger job that made it, in that order.
+    pub fn downstream(&self) -> impl Iterator<Item = (PipelineId, JobKey)> + '_ {
+        self.events.iter().filter_map(|event| match event.kind {
+            EventKind::PipelineCreated {
+                parent: Some(parent),
+                ..
+            } => Some((event.pipeline, parent)),
+            _ => None,
+        })
+    }
+
     /// The try and status of each job that readers were told last, and since when it is in that status.
-    pub(crate) fn told(&self) -> BTreeMap<JobIdx, Told> {
-        let mut all: BTreeMap<JobIdx, Told> = BTreeMap::new();
+    pub(crate) fn told(&self) -> BTreeMap<(PipelineId, JobIdx), Told> {
+        let mut all: BTreeMap<(PipelineId, JobIdx), Told> = BTreeMap::new();
         for event in &self.events {
             let EventKind::JobStatus {
                 job,
@@ -77,7 +90,7 @@ impl Journal {
                 status,
                 since_ms: event.at_ms,
             };
-            let known = all.entry(job).or_insert(now);
+            let known = all.entry((event.pipeline, job)).or_insert(now);
             if (known.attempt, known.status) != (attempt, status) {
                 *known = now;
             }
@@ -139,8 +152,8 @@ impl Follow {
         let kind: Kind =
             serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
         if kind.input.is_some() {
-            let (_, input) = input_from_json(text).map_err(unreadable)?;
-            Ok(Record::Input(input))
+            let (pipeline, input) = input_from_json(text).map_err(unreadable)?;
+            Ok(Record::Input(pipeline.unwrap_or(PipelineId(run.0)), input))
         } else {
             let event = event_from_json(text).map_err(|error| unreadable(error.0))?;
             Ok(Record::Event(event))

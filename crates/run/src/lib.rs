@@ -8,17 +8,23 @@
 //! A run keeps what it was begun with ([`StoredRun`]) and logs everything that happens to it ([`Journal`]), so that another
 //! process can go on with it ([`Resumption`]) or follow it ([`Follow`]).
 //!
+//! A run is a tree of pipelines: a trigger job asks the [`Planner`] for another one, which runs beside the others with the same
+//! job slots and the same log.
+//!
 //! Nothing here knows configuration files or terminals.
 
 mod cache;
 mod control;
 mod dotenv;
+mod downstream;
+mod earlier;
 mod engine;
 mod files;
 mod input_record;
 mod job;
 mod journal;
 mod message;
+mod pins;
 mod remote;
 mod save;
 mod saved_by;
@@ -31,11 +37,18 @@ mod tree_files;
 mod trees;
 
 pub use control::{Control, Interrupt};
-pub use engine::{Resumption, run};
+pub use downstream::{
+    Ancestor, Created, Elsewhere, NoPlanner, Planner, Refusal, TriggerRequest, Triggered,
+};
+pub use earlier::missing_artifacts;
+pub use engine::{Refused, Resumption, run};
 pub use journal::{Follow, Journal, JournalError};
-pub use remote::{Arrived, RemoteCaches};
+pub use pins::Pins;
+pub use remote::RemoteCaches;
 pub use saved_by::SavedBy;
-pub use setup::{Base, Begun, Observer, ProjectFacts, RunEnd, RunError, RunSetup, begin};
+pub use setup::{
+    Base, Begun, Observer, ProjectFacts, RunEnd, RunError, RunSetup, begin, begin_downstream,
+};
 pub use shell::{JobPlace, ShellSetup};
 pub use snapshot::{BaseTree, SnapshotError, base_tree};
 pub use stored_run::{StoredRun, StoredRunError, repository_directory};

@@ -4,34 +4,28 @@ use std::sync::Arc;
 
 use tidegate_exec::{Canceller, Outcome};
 use tidegate_expr::Variable;
-use tidegate_pipeline::{Attempt, EventKind, JobIdx};
+use tidegate_pipeline::{EventKind, JobKey, PipelineId};
 
 use crate::control::Interrupt;
+use crate::downstream::Triggered;
 
 /// Something that happened outside the thread of the run.
 pub(crate) enum Message {
     /// The user wants the run to end.
     Interrupt(Interrupt),
     /// A job can be canceled from now on.
-    Cancellable {
-        job: JobIdx,
-        attempt: Attempt,
-        canceller: Canceller,
-    },
+    Cancellable { key: JobKey, canceller: Canceller },
     /// A job printed.
-    Log {
-        job: JobIdx,
-        attempt: Attempt,
-        bytes: Vec<u8>,
-    },
+    Log { key: JobKey, bytes: Vec<u8> },
     /// Something worth an event happened in a job.
-    Note(EventKind),
-    /// A job is over.
-    Ended {
-        job: JobIdx,
-        attempt: Attempt,
-        end: JobEnd,
+    Note {
+        pipeline: PipelineId,
+        kind: EventKind,
     },
+    /// A job is over.
+    Ended { key: JobKey, end: JobEnd },
+    /// The planner answered for a trigger job.
+    Planned { key: JobKey, triggered: Triggered },
 }
 
 /// How a job ended.

@@ -9,20 +9,13 @@ pub trait RemoteCaches: Send + Sync {
     /// Whether there is a cache of this final key; the reason where that cannot be told.
     fn is_present(&self, key: &str) -> Result<bool, String>;
 
-    /// Brings the cache of this final key into the store, under the same key and the project of the run.
-    fn fetch(&self, key: &str) -> Result<Option<Arrived>, String>;
+    /// Brings the cache of this final key into the store, under the same key and the project of the run; what to tell of it in the
+    /// log of the job, or `None` where there is no such cache.
+    fn fetch(&self, key: &str) -> Result<Option<String>, String>;
 
     /// Whether jobs put there what they save.
     fn takes(&self) -> bool;
 
     /// Puts an entry of the store there, which is leased; what to tell of it in the log of the job.
     fn keep(&self, entry: &Entry) -> Result<String, String>;
-}
-
-/// A cache that came from another machine.
-pub struct Arrived {
-    /// As it is in the store now.
-    pub entry: Entry,
-    /// What to tell of it in the log of the job.
-    pub says: String,
 }

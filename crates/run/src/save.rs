@@ -98,7 +98,8 @@ impl JobStorage {
             key,
             note: &note,
         };
-        self.store.put_cache(new, tree).map_err(text)?;
+        let entry = self.store.put_cache(new, tree).map_err(text)?;
+        self.keep(entry);
         trace.info("Created cache");
         Ok(Some(CacheOutcome::Saved))
     }
@@ -132,9 +133,17 @@ impl JobStorage {
             note: &note,
         };
         let put = self.store.put_cache_delta(new, &base.entry, tree, &[]);
-        put.map_err(text)?;
+        self.keep(put.map_err(text)?);
         trace.info("Created cache");
         Ok(Some(CacheOutcome::Saved))
+    }
+
+    /// Keeps what was saved for the jobs that come after this one.
+    fn keep(&self, entry: Entry) {
+        // Removed already: then it is missing, as it would be had it not been saved.
+        if let Ok(lease) = self.store.lease(&entry, self.run) {
+            self.pins.hold(entry, lease);
+        }
     }
 
     fn note_of(&self, patterns: &Patterns, counts: &[u64]) -> String {

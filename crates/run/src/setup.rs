@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tidegate_exec::{Environment, ShellExecutor};
-use tidegate_pipeline::{
-    Attempt, CacheSuffix, Event, GitSpec, JobIdx, Pipeline, PipelineId, ShellKind, Status,
-};
-use tidegate_store::{NewRun, RunLog, RunRecord, Store, StoreError};
+use tidegate_pipeline::{Event, JobKey, Pipeline, PipelineId, Status};
+use tidegate_store::{NewRun, RunId, RunLog, RunRecord, Store, StoreError};
 use tidegate_workspace::{Backend, Layer};
 
+use crate::downstream::Planner;
 use crate::engine::Resumption;
+use crate::pins::Pins;
 use crate::remote::RemoteCaches;
-use crate::stored_run::StoredRun;
+use crate::stored_run::{StoredRun, StoredRunError};
 
 /// A run that is registered and has not started.
 pub struct Begun {
@@ -30,9 +30,21 @@ pub struct Begun {
 /// # Errors
 /// The store cannot be used.
 pub fn begin(store: &Store, key: &str) -> Result<Begun, StoreError> {
+    begin_below(store, key, None)
+}
+
+/// Registers a pipeline of the project `key` that a trigger job of the pipeline `parent` asked for.
+///
+/// # Errors
+/// The store cannot be used.
+pub fn begin_downstream(store: &Store, key: &str, parent: PipelineId) -> Result<Begun, StoreError> {
+    begin_below(store, key, Some(RunId(parent.0)))
+}
+
+fn begin_below(store: &Store, key: &str, parent: Option<RunId>) -> Result<Begun, StoreError> {
     let (record, log) = store.begin_run(NewRun {
         project: key,
-        parent: None,
+        parent,
         note: "",
     })?;
     Ok(Begun { record, log })
@@ -44,8 +56,10 @@ pub struct RunSetup {
     pub begun: Begun,
     /// What happened so far, of a run that goes on.
     pub past: Option<Resumption>,
-    /// What to run.
-    pub pipeline: Arc<Pipeline>,
+    /// What to run, and for whom. Its jobs get their numbers when the run starts.
+    pub facts: StoredRun,
+    /// Plans what trigger jobs trigger.
+    pub planner: Arc<dyn Planner>,
     /// Where caches, artifacts and logs go.
     pub store: Store,
     /// Where caches are shared with other machines.
@@ -58,39 +72,16 @@ pub struct RunSetup {
     pub backend: Backend,
     /// The tree all jobs start from.
     pub base: Base,
-    /// How many jobs run at once.
+    /// Caches that decisions of the plan relied on.
+    pub pins: Pins,
+    /// How many jobs run at once, those of downstream pipelines included.
     pub parallel: NonZeroUsize,
-    /// Facts of the project.
-    pub project: ProjectFacts,
-    /// The commit.
-    pub git: GitSpec,
-    /// What is appended to cache keys.
-    pub suffix: CacheSuffix,
-    /// Timeout of jobs that set none; an hour at GitLab.
-    pub default_timeout: Duration,
     /// What processes get between TERM and KILL when a job is canceled.
     pub grace: Duration,
     /// Bytes of log kept of each job.
     pub log_limit: u64,
-    /// Shell the scripts are written for.
-    pub shell: ShellKind,
     /// Version of this program, shown to jobs as their runner's.
     pub version: String,
-}
-
-impl RunSetup {
-    /// What another process needs to go on with the run.
-    pub(crate) fn stored(&self, first_job_id: u64) -> StoredRun {
-        StoredRun {
-            pipeline: Arc::clone(&self.pipeline),
-            first_job_id,
-            project: self.project.clone(),
-            git: self.git.clone(),
-            suffix: self.suffix,
-            default_timeout: self.default_timeout,
-            shell: self.shell,
-        }
-    }
 }
 
 /// The tree all jobs of a run start from.
@@ -122,8 +113,10 @@ pub trait Observer {
     fn past(&mut self, event: &Event);
     /// Something happened.
     fn event(&mut self, event: &Event);
+    /// A trigger job made a pipeline; told before the first event of that pipeline, also before past ones.
+    fn downstream(&mut self, id: PipelineId, parent: JobKey, pipeline: &Arc<Pipeline>);
     /// A job printed; pieces end anywhere.
-    fn log(&mut self, job: JobIdx, attempt: Attempt, bytes: &[u8]);
+    fn log(&mut self, key: JobKey, bytes: &[u8]);
     /// Time passed; told at least ten times a second.
     fn tick(&mut self, now_ms: u64);
 }
@@ -133,8 +126,10 @@ pub trait Observer {
 pub struct RunEnd {
     /// Its number.
     pub pipeline: PipelineId,
-    /// Status of the pipeline.
+    /// Status of the pipeline; `manual` also where a trigger job waits for a pipeline that waits for a person.
     pub status: Status,
+    /// A downstream pipeline failed that its trigger job does not answer for.
+    pub unheeded_failure: bool,
     /// The user interrupted it.
     pub interrupted: bool,
 }
@@ -145,6 +140,9 @@ pub enum RunError {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What was stored of a downstream pipeline cannot be read.
+    #[error(transparent)]
+    Stored(#[from] StoredRunError),
     /// A thread could not be started.
     #[error("start a thread for a job: {0}")]
     Thread(#[source] std::io::Error),

@@ -14,17 +14,17 @@ use tidegate_expr::{Variable, VariableSource, slug};
 use tidegate_pipeline::{
     Attempt, DependencySpec, JobIdx, JobKey, JobSpec, PipelineId, StartFacts, job_spec,
 };
-use tidegate_store::{Artifact, ArtifactFilter, Lease, RunId, Staging, Store};
+use tidegate_store::{Artifact, Lease, RunId, Staging, Store};
 use tidegate_workspace::{Backend, Layer, MountPlan, Workspace, WorkspaceSpec};
 
 use crate::cache::{ResolvedCache, Shelf, facts};
-use crate::dotenv;
+use crate::earlier::{dotenv_of, newest_artifacts};
 use crate::job::{discard, runner_facts, variables};
+use crate::pins::Pins;
 use crate::remote::RemoteCaches;
 use crate::setup::Base;
 use crate::snapshot::layers;
 use crate::stored_run::StoredRun;
-use crate::tree_files::tree_files;
 use crate::trees::Trees;
 
 /// What a shell in a job's place needs.
@@ -82,6 +82,7 @@ impl JobPlace {
             store,
             project: &project.key,
             run,
+            pins: &Pins::default(),
             remote: setup.remote.as_deref(),
         };
         let caches = shelf.resolve(&spec, &before).map_err(text)?;
@@ -148,24 +149,7 @@ fn artifacts(setup: &ShellSetup, run: RunId) -> Result<FoundArtifacts, String> {
     for source in pipeline.artifact_sources(setup.job, None) {
         let name = &pipeline.job(source).name;
         let before = found.len();
-        for past in &setup.runs {
-            let filter = ArtifactFilter {
-                run: Some(*past),
-                job: Some(name),
-                ..ArtifactFilter::default()
-            };
-            let all = setup.store.find_artifacts(filter).map_err(text)?;
-            let last = all.iter().map(|artifact| artifact.attempt).max();
-            for artifact in all {
-                if Some(artifact.attempt) == last {
-                    let lease = setup.store.lease_artifact(&artifact, run).map_err(text)?;
-                    found.push((artifact, lease));
-                }
-            }
-            if found.len() > before {
-                break;
-            }
-        }
+        found.extend(newest_artifacts(&setup.store, &setup.runs, name, run).map_err(text)?);
         let hands_on = pipeline.job(source).build();
         if found.len() == before && hands_on.is_some_and(|build| build.artifacts.is_some()) {
             missing.push(Arc::clone(name));
@@ -177,10 +161,6 @@ fn artifacts(setup: &ShellSetup, run: RunId) -> Result<FoundArtifacts, String> {
 fn spec(setup: &ShellSetup, run: RunId, found: &[(Artifact, Lease)]) -> Result<JobSpec, String> {
     let pipeline = &setup.facts.pipeline;
     let job_id = setup.facts.first_job_id;
-    let dotenv = found
-        .iter()
-        .filter(|(artifact, _)| artifact.r#type == "dotenv")
-        .filter_map(|(artifact, _)| dotenv::parse(&tree_files(&artifact.tree)).ok());
     let dependencies = pipeline.artifact_sources(setup.job, None).into_iter();
     let facts = StartFacts {
         key: JobKey {
@@ -190,10 +170,10 @@ fn spec(setup: &ShellSetup, run: RunId, found: &[(Artifact, Lease)]) -> Result<J
         },
         job_id,
         persisted: persisted(setup, run),
-        dotenv: dotenv.flatten().collect(),
+        dotenv: dotenv_of(found).collect(),
         dependencies: dependencies
             .map(|job| DependencySpec {
-                job,
+                job: Some(job),
                 name: Arc::clone(&pipeline.job(job).name),
                 job_id,
             })

@@ -11,7 +11,7 @@ use tidegate_exec::{JobVariables, Storage, StorageContext, StorageFailure, Trace
 use tidegate_expr::Variable;
 use tidegate_pipeline::{
     ArtifactSpec, Attempt, CacheOutcome, CachePolicy, CacheSpec, DependencySpec, EventKind,
-    FailureReason, JobIdx,
+    FailureReason, JobIdx, PipelineId,
 };
 use tidegate_store::{Artifact, NewArtifact, RunId, Store};
 use tidegate_workspace::{Kind, Mode, TreeError, Union, Workspace, collect_entries};
@@ -20,6 +20,7 @@ use crate::cache::{ResolvedCache, policy};
 use crate::dotenv;
 use crate::files::{Found, Wanted, entries_below, find};
 use crate::message::Message;
+use crate::pins::Pins;
 use crate::remote::RemoteCaches;
 
 /// What a job's storage shares with the thread that started it.
@@ -63,6 +64,8 @@ pub(crate) struct JobStorage {
     pub(crate) store: Store,
     pub(crate) project: String,
     pub(crate) run: RunId,
+    /// What the run keeps, with what this job saves.
+    pub(crate) pins: Pins,
     pub(crate) job: JobIdx,
     pub(crate) attempt: Attempt,
     pub(crate) job_name: Arc<str>,
@@ -92,13 +95,12 @@ impl Storage for JobStorage {
                 continue;
             }
             for notice in &cache.notices {
-                trace.warning(notice);
+                trace.caution(notice);
             }
             let key = match &cache.key {
                 Ok(key) => key,
                 Err(problem) => {
-                    trace.warning(problem);
-                    trace.warning("Skipping cache extraction due to empty cache key");
+                    trace.info(&format!("Skipping cache extraction due to {problem}"));
                     continue;
                 }
             };
@@ -128,7 +130,14 @@ impl Storage for JobStorage {
                 .iter()
                 .find(|artifact| artifact.job == **name);
             let Some(artifact) = artifact else { continue };
-            trace.info(&format!("Downloading artifacts for {name} ({id})..."));
+            trace.info(&if artifact.run == self.run {
+                format!("Downloading artifacts for {name} ({id})...")
+            } else {
+                format!(
+                    "Downloading artifacts for {name} of run {}...",
+                    artifact.run
+                )
+            });
             trace.line(&format!(
                 "{} files, {} bytes",
                 artifact.files, artifact.bytes
@@ -149,9 +158,15 @@ impl Storage for JobStorage {
             if !holds_something || !wanted.iter().any(|spec| **spec == cache.spec) {
                 continue;
             }
-            let Ok(key) = cache.key.clone() else {
-                trace.warning("Skipping cache archiving due to empty cache key");
-                continue;
+            for notice in &cache.notices {
+                trace.caution(notice);
+            }
+            let key = match &cache.key {
+                Ok(key) => Arc::clone(key),
+                Err(problem) => {
+                    trace.info(&format!("Skipping cache archiving due to {problem}"));
+                    continue;
+                }
             };
             match policy(&cache.spec, context.variables) {
                 CachePolicy::PullPush | CachePolicy::Push => {}
@@ -169,7 +184,7 @@ impl Storage for JobStorage {
                 Err(message) => {
                     // A cache is a help; losing one never fails a job.
                     trace.warning(&message);
-                    trace.warning("Failed to create cache");
+                    trace.caution("Failed to create cache");
                     Some(CacheOutcome::SaveFailed)
                 }
             };
@@ -198,7 +213,7 @@ impl Storage for JobStorage {
                 Some(([.., this], later)) => self.mode(this, later),
                 _ => Mode::Link,
             };
-            self.keep(artifact, mode, variables, trace)?;
+            self.keep_artifact(artifact, mode, variables, trace)?;
         }
         Ok(())
     }
@@ -212,11 +227,11 @@ impl JobStorage {
             return;
         };
         let shared = match outcome {
-            CacheOutcome::Saved => self.send(key, remote),
+            CacheOutcome::Saved => self.give(key, remote),
             // Unchanged here; there it may be missing.
             CacheOutcome::UpToDate => match remote.is_present(key) {
                 Ok(true) => Ok("The remote cache has it already".to_owned()),
-                Ok(false) => self.send(key, remote),
+                Ok(false) => self.give(key, remote),
                 Err(why) => Err(why),
             },
             _ => return,
@@ -230,17 +245,18 @@ impl JobStorage {
         }
     }
 
-    fn send(&self, key: &str, remote: &dyn RemoteCaches) -> Result<String, String> {
-        let found = self.store.find_cache(&self.project, key);
-        let entry = found
+    fn give(&self, key: &str, remote: &dyn RemoteCaches) -> Result<String, String> {
+        let found = self.store.lease_cache(&self.project, key, self.run);
+        let (entry, _lease) = found
             .map_err(|error| error.to_string())?
             .ok_or("the cache is gone from the store already")?;
-        let lease = self.store.lease(&entry, self.run);
-        let _lease = lease.map_err(|error| error.to_string())?;
         remote.keep(&entry)
     }
 
     fn say_restored(&self, cache: &ResolvedCache, trace: &mut TraceWriter<'_>) {
+        for notice in &cache.fallback_notices {
+            trace.caution(notice);
+        }
         for tried in &cache.tried {
             trace.info(&format!("Checking cache for {}...", tried.key));
             match &tried.remote {
@@ -256,7 +272,7 @@ impl JobStorage {
                 trace.info("Successfully extracted cache");
             } else {
                 trace.warning("Cache file does not exist");
-                trace.warning("Failed to extract cache");
+                trace.caution("Failed to extract cache");
             }
         }
         let key = cache.key.clone().unwrap_or_else(|_| "".into());
@@ -268,7 +284,7 @@ impl JobStorage {
         self.note(cache.index, key, outcome);
     }
 
-    fn keep(
+    fn keep_artifact(
         &self,
         artifact: &ArtifactSpec,
         mode: Mode,
@@ -312,7 +328,7 @@ impl JobStorage {
             "Stored artifacts as \"{}\": {} files, {} bytes",
             artifact.kind, kept.files, kept.bytes
         ));
-        self.tell(EventKind::Artifacts {
+        self.send(EventKind::Artifacts {
             job: self.job,
             attempt: self.attempt,
             kind: artifact.kind.clone(),
@@ -381,7 +397,7 @@ impl JobStorage {
 
     pub(crate) fn note(&self, index: u32, key: Arc<str>, outcome: CacheOutcome) {
         let (job, attempt) = (self.job, self.attempt);
-        self.tell(EventKind::Cache {
+        self.send(EventKind::Cache {
             job,
             attempt,
             index,
@@ -390,9 +406,10 @@ impl JobStorage {
         });
     }
 
-    fn tell(&self, kind: EventKind) {
+    fn send(&self, kind: EventKind) {
+        let pipeline = PipelineId(self.run.0);
         // An error says that the run is over; nobody is left to be told.
-        let _ = self.sender.send(Message::Note(kind));
+        let _ = self.sender.send(Message::Note { pipeline, kind });
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a run keeps beside its log, so that another process can go on with it without planning again.
 //!
-//! Three files of the run, readable by its user alone since they hold masked values: `pipeline.json`, `tracked` (paths, each
+//! Three files of the run, and of each downstream pipeline in it, readable by its user alone since they hold masked values: `pipeline.json`, `tracked` (paths, each
 //! ended by a zero byte) and, last, `run.json`; a run without the last one has not begun. The tree its jobs start from is
 //! kept by [`Store::keep_base`], the jobs' repository is the directory `repository` of the run.
 
@@ -68,6 +68,10 @@ pub struct StoredRun {
     pub default_timeout: Duration,
     /// Shell the scripts are written for.
     pub shell: ShellKind,
+    /// How the planner found it, in words of its own: it gets them back when a trigger job of the pipeline asks for another.
+    pub origin: Arc<str>,
+    /// The run whose tree its jobs start from; `None`: its own.
+    pub base_of: Option<RunId>,
 }
 
 impl StoredRun {
@@ -154,6 +158,8 @@ impl StoredRun {
                 before_sha: self.git.before_sha.clone(),
                 is_tag: self.git.is_tag,
             },
+            origin: self.origin.to_string(),
+            base_of: self.base_of.map(|run| run.0),
             suffix: Suffix {
                 cleared: self.suffix.cleared,
                 protected: self.suffix.protected,
@@ -203,6 +209,10 @@ struct Wire {
     suffix: Suffix,
     default_timeout_ms: u64,
     shell: String,
+    #[serde(default)]
+    origin: String,
+    #[serde(default)]
+    base_of: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -252,6 +262,8 @@ impl Wire {
                 "sh" => ShellKind::Sh,
                 _ => return None,
             },
+            origin: self.origin.into(),
+            base_of: self.base_of.map(RunId),
         })
     }
 }

@@ -24,26 +24,37 @@ impl Trees {
     ///
     /// With an overlay every job of the project sees its tree at the same path, each in a mount namespace of its own: tools that
     /// write absolute paths into what gets cached (virtual environments, build directories) find them again. Written-out trees
-    /// cannot share a path, so they are below `private`.
+    /// cannot share a path, so they are below `private`; so is the tree of a run inside a job of the same project, which sees
+    /// that job's tree there.
     pub(crate) fn of(
         backend: Backend,
         data: &Path,
         private: &Path,
         project: &ProjectFacts,
     ) -> Trees {
-        let builds_dir = if backend.is_overlay() {
-            let digest = Digest::of(project.key.as_bytes()).to_string();
-            data.join("builds")
-                .join(digest.get(..12).unwrap_or(&digest))
-        } else {
-            private.join("builds")
+        let name = directory(&project.directory);
+        let digest = Digest::of(project.key.as_bytes()).to_string();
+        let shared = data
+            .join("builds")
+            .join(digest.get(..12).unwrap_or(&digest));
+        let builds_dir = match backend.is_overlay() && is_free(&shared.join(name)) {
+            true => shared,
+            false => private.join("builds"),
         };
         Trees {
-            project_dir: builds_dir.join(directory(&project.directory)),
+            project_dir: builds_dir.join(name),
             builds_dir,
             scratch: private.join("scratch"),
             temp_dir: private.join("tmp"),
         }
+    }
+}
+
+/// Whether nothing is at a path but perhaps an empty directory.
+fn is_free(path: &Path) -> bool {
+    match std::fs::read_dir(path) {
+        Ok(mut inside) => inside.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     }
 }
 

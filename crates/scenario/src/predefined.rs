@@ -34,7 +34,7 @@ pub fn predefined(scenario: &Scenario, phase: Phase) -> Variables {
         variables.push(trigger_facts(scenario));
     }
     variables.push(project_layer(scenario));
-    variables.push(pipeline_layer(scenario));
+    variables.push(pipeline_layer(scenario, phase));
     if phase != Phase::Include {
         variables.push(user_facts(scenario));
     }
@@ -251,8 +251,14 @@ fn hosted_facts(facts: &mut Facts<'_>, project: &Project, server: &Server) {
     );
 }
 
-fn pipeline_layer(scenario: &Scenario) -> Arc<[Variable]> {
+fn pipeline_layer(scenario: &Scenario, phase: Phase) -> Arc<[Variable]> {
     let mut facts = Facts::new(scenario, VariableSource::Pipeline);
+    match (phase, scenario.iid) {
+        // The number is taken when the first job is judged; before that the name stands for nothing.
+        (Phase::Include | Phase::Global, _) => facts.add("CI_PIPELINE_IID", ""),
+        (Phase::Job, Some(iid)) => facts.add("CI_PIPELINE_IID", iid.to_string()),
+        (Phase::Job, None) => {}
+    }
     facts.add("CI_PIPELINE_SOURCE", scenario.source.name());
     facts.add_nil("CI_PIPELINE_CREATED_AT", scenario.created_at.clone());
     facts.add_nil("CI_PIPELINE_NAME", None);
@@ -538,6 +544,18 @@ mod tests {
             diff_base_sha: None,
         }));
         scenario
+    }
+
+    #[test]
+    fn the_number_of_the_pipeline_is_empty_until_jobs_are_judged() {
+        let mut scenario = Scenario::push("main");
+        scenario.iid = Some(7);
+        let number = |scenario: &Scenario, phase| value(scenario, phase, "CI_PIPELINE_IID");
+        assert_eq!(include(&scenario, "CI_PIPELINE_IID").as_deref(), Some(""));
+        assert_eq!(number(&scenario, Phase::Global).as_deref(), Some(""));
+        assert_eq!(number(&scenario, Phase::Job).as_deref(), Some("7"));
+        scenario.iid = None;
+        assert_eq!(number(&scenario, Phase::Job), None);
     }
 
     #[test]

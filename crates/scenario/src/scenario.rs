@@ -311,6 +311,8 @@ pub struct Scenario {
     pub chat_job: Option<String>,
     /// The pipeline and job that caused this one, for downstream pipelines.
     pub upstream: Option<Upstream>,
+    /// `CI_PIPELINE_IID`: the number the pipeline gets in its project; `None`: not known.
+    pub iid: Option<u64>,
     /// `CI_PIPELINE_CREATED_AT`, ISO 8601; time enters only here.
     pub created_at: Option<String>,
     /// Facts stated by the user.
@@ -378,6 +380,7 @@ impl Scenario {
             push_options: BTreeMap::new(),
             chat_job: None,
             upstream: None,
+            iid: None,
             created_at: None,
             overrides: Overrides::default(),
         }

@@ -352,6 +352,11 @@ impl Schedule {
             && self.lingering.is_empty()
     }
 
+    /// [`Input::Start`] was taken.
+    pub fn has_started(&self) -> bool {
+        self.started
+    }
+
     /// Every job is over.
     pub fn is_over(&self) -> bool {
         let complete = Status::ALL

@@ -120,6 +120,10 @@ pub struct Run {
     pub log_limit: Option<Size>,
     /// What jobs see of the user's environment.
     pub environment: Option<Environment>,
+    /// How many runs of each project are kept.
+    pub keep_runs: Option<NonZeroUsize>,
+    /// Runs begun longer ago go.
+    pub max_run_age: Option<Period>,
 }
 
 /// How job trees are made.
@@ -335,6 +339,8 @@ impl Run {
             default_timeout: self.default_timeout.or(below.default_timeout),
             log_limit: self.log_limit.or(below.log_limit),
             environment: self.environment.or(below.environment),
+            keep_runs: self.keep_runs.or(below.keep_runs),
+            max_run_age: self.max_run_age.or(below.max_run_age),
         }
     }
 }

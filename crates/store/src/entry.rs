@@ -101,6 +101,15 @@ pub enum KeyState {
     Missing,
 }
 
+/// What became of an entry that was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// It is gone.
+    Gone,
+    /// Nobody finds it any more, but who leases it goes on using it.
+    StillLeased,
+}
+
 /// SQL: the entry `e` counts in the boot `?1`. No layer may be lost with an earlier boot.
 const USABLE: &str = "NOT EXISTS (
     SELECT 1 FROM layers JOIN trees ON trees.id = layers.tree
@@ -231,10 +240,17 @@ impl Store {
     /// Removes an entry, and older ones of its key that would show again.
     ///
     /// Trees that nothing else shares go too, except those of a leased entry: its directories
-    /// stay until the lease ends and a sweep comes by.
-    pub fn remove_entry(&self, id: EntryId) -> Result<()> {
-        let freed = self.write(|transaction| remove_with_older(transaction, id))?;
-        self.throw_away_trees(&freed.names)
+    /// stay until the lease ends and a sweep comes by. Returns whether that is so.
+    pub fn remove_entry(&self, id: EntryId) -> Result<Removed> {
+        let (leased, freed) = self.write(|transaction| {
+            let leased = is_leased(transaction, id)?;
+            Ok((leased, remove_with_older(transaction, id)?))
+        })?;
+        self.throw_away_trees(&freed.names)?;
+        Ok(match leased {
+            true => Removed::StillLeased,
+            false => Removed::Gone,
+        })
     }
 
     fn put_entry(

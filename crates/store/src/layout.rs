@@ -7,6 +7,7 @@
 //! runs/ID/      `events` and `logs/`
 //! staging/OWNER/  private directories of one open store; OWNER.lock is held while it lives
 //! trash/        directories renamed away, deleted later
+//! mirrors/      bare copies of included projects; who fetches them writes them
 //! ```
 
 use std::fs;
@@ -22,7 +23,7 @@ pub(crate) const FORMAT: u32 = 1;
 pub(crate) const INDEX: &str = "index.db";
 const FORMAT_FILE: &str = "format";
 const FORMAT_WORD: &str = "tidegate-store";
-const DIRECTORIES: [&str; 4] = ["trees", "runs", "staging", "trash"];
+const DIRECTORIES: [&str; 5] = ["trees", "runs", "staging", "trash", "mirrors"];
 
 /// Paths below one data directory.
 #[derive(Clone, Debug)]

@@ -1,4 +1,7 @@
 //! Leases: while one is held, what it names stays on disk.
+//!
+//! A leased entry is never evicted. Somebody may still remove it by name: then its key points at nothing, but whoever holds the
+//! lease goes on using it, and its files go when the last lease has ended.
 
 use rusqlite::params;
 
@@ -20,6 +23,25 @@ pub struct Lease {
 }
 
 impl Store {
+    /// Finds what a cache key points at and pins it, so that nothing can happen to it in between; `None`: nothing.
+    ///
+    /// For what relies on the answer; [`Store::find_cache`] only looks.
+    pub fn lease_cache(
+        &self,
+        project: &str,
+        key: &str,
+        run: RunId,
+    ) -> Result<Option<(Entry, Lease)>> {
+        while let Some(entry) = self.find_cache(project, key)? {
+            match self.lease(&entry, run) {
+                // Replaced, merged or removed since it was found: the next look finds something else.
+                Err(StoreError::Gone { .. }) => {}
+                leased => return leased.map(|lease| Some((entry, lease))),
+            }
+        }
+        Ok(None)
+    }
+
     /// Pins an entry for a run and marks it as used.
     ///
     /// Fails with [`StoreError::Gone`] when it was evicted, or its layers replaced, since found.

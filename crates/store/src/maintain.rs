@@ -32,8 +32,10 @@ pub struct Quota {
 /// What [`Store::prune`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
-    /// Keys that point at nothing now.
-    pub keys: usize,
+    /// Caches whose keys point at nothing now.
+    pub caches: usize,
+    /// Trees that runs started from.
+    pub snapshots: usize,
     /// Bytes of files moved to the trash.
     pub bytes: u64,
 }
@@ -112,7 +114,7 @@ impl Store {
         let (pruned, freed) = self.write(|transaction| {
             let mut pruning = Pruning {
                 transaction,
-                keys: 0,
+                done: Pruned::default(),
                 freed: Freed::default(),
             };
             if let Some(age) = quota.age {
@@ -127,13 +129,9 @@ impl Store {
             if let Some(bytes) = quota.bytes {
                 pruning.down_to(None, bytes)?;
             }
-            Ok((
-                Pruned {
-                    keys: pruning.keys,
-                    bytes: pruning.freed.bytes,
-                },
-                pruning.freed,
-            ))
+            let Pruning { done, freed, .. } = pruning;
+            let bytes = freed.bytes;
+            Ok((Pruned { bytes, ..done }, freed))
         })?;
         self.throw_away_trees(&freed.names)?;
         Ok(pruned)
@@ -297,17 +295,25 @@ impl Store {
     }
 }
 
+/// What may have to go.
+struct Candidate {
+    id: EntryId,
+    kind: String,
+    used: i64,
+    leased: bool,
+}
+
 struct Pruning<'a> {
     transaction: &'a Transaction<'a>,
-    keys: usize,
+    done: Pruned,
     freed: Freed,
 }
 
 impl Pruning<'_> {
     fn older_than(&mut self, limit: i64) -> Result<()> {
-        for (id, used, leased) in self.candidates(None)? {
-            if !leased && used < limit {
-                self.evict(id)?;
+        for found in self.candidates(None)? {
+            if !found.leased && found.used < limit {
+                self.evict(&found)?;
             }
         }
         Ok(())
@@ -315,36 +321,45 @@ impl Pruning<'_> {
 
     fn down_to(&mut self, project: Option<&str>, limit: u64) -> Result<()> {
         let mut total = total_bytes(self.transaction, project)?;
-        for (id, _, leased) in self.candidates(project)? {
+        for found in self.candidates(project)? {
             if total <= limit {
                 break;
             }
-            if !leased {
+            if !found.leased {
                 let before = self.freed.bytes;
-                self.evict(id)?;
+                self.evict(&found)?;
                 total = total.saturating_sub(self.freed.bytes - before);
             }
         }
         Ok(())
     }
 
-    fn evict(&mut self, id: EntryId) -> Result<()> {
-        self.freed.add(remove_with_older(self.transaction, id)?);
-        self.keys += 1;
+    fn evict(&mut self, found: &Candidate) -> Result<()> {
+        self.freed
+            .add(remove_with_older(self.transaction, found.id)?);
+        match &*found.kind {
+            "cache" => self.done.caches += 1,
+            _ => self.done.snapshots += 1,
+        }
         Ok(())
     }
 
     /// The newest entry of every key, least recently used first. A key counts as leased when any
     /// of its entries is.
-    fn candidates(&self, project: Option<&str>) -> Result<Vec<(EntryId, i64, bool)>> {
+    fn candidates(&self, project: Option<&str>) -> Result<Vec<Candidate>> {
         let mut statement = self.transaction.prepare(
-            "SELECT MAX(e.id), MAX(e.used),
+            "SELECT MAX(e.id), e.kind, MAX(e.used) AS last,
                     MAX(EXISTS (SELECT 1 FROM leases WHERE leases.entry = e.id))
              FROM entries e WHERE e.kind <> 'removed' AND (?1 IS NULL OR e.project = ?1)
-             GROUP BY e.kind, e.project, e.key ORDER BY 2, 1",
+             GROUP BY e.kind, e.project, e.key ORDER BY last, 1",
         )?;
         let rows = statement.query_map([project], |row| {
-            Ok((EntryId(row.get(0)?), row.get(1)?, row.get(2)?))
+            Ok(Candidate {
+                id: EntryId(row.get(0)?),
+                kind: row.get(1)?,
+                used: row.get(2)?,
+                leased: row.get(3)?,
+            })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }

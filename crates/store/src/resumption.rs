@@ -10,6 +10,7 @@ use rusqlite::params;
 use crate::Store;
 use crate::entry::{Entry, EntryKind, NewEntry, base_trees, insert_entry, insert_layers};
 use crate::error::{IoContext, Result, StoreError};
+use crate::lease::Lease;
 use crate::run::RunId;
 use crate::view::Totals;
 
@@ -41,8 +42,9 @@ impl Store {
 
     /// Keeps the tree a run starts from beyond the life of its process, also when a newer picture takes its place.
     ///
-    /// It is the same tree under a key of the run; it goes like any other snapshot, the least recently used first.
-    pub fn keep_base(&self, base: &Entry, run: RunId) -> Result<()> {
+    /// It is the same tree under a key of the run; when the lease has ended it goes like any other snapshot, the least recently
+    /// used first.
+    pub fn keep_base(&self, base: &Entry, run: RunId) -> Result<Lease> {
         let key = base_key(run);
         let new = NewEntry {
             project: &base.project,
@@ -53,7 +55,7 @@ impl Store {
             bytes: base.bytes,
             files: base.files,
         };
-        self.write_unsettled(|transaction| {
+        let kept = self.write_unsettled(|transaction| {
             let trees = base_trees(self, transaction, base, base.layers.len())?;
             let id = insert_entry(
                 transaction,
@@ -62,8 +64,10 @@ impl Store {
                 totals,
                 crate::clock::now(),
             )?;
-            insert_layers(transaction, id, &trees)
-        })
+            insert_layers(transaction, id, &trees)?;
+            Ok(Entry { id, ..base.clone() })
+        })?;
+        self.lease(&kept, run)
     }
 
     /// The tree that [`Store::keep_base`] kept; `None`: it has been evicted.
@@ -77,7 +81,7 @@ impl Store {
             return Ok(());
         };
         match self.base_of(run, &record.project)? {
-            Some(base) => self.remove_entry(base.id),
+            Some(base) => self.remove_entry(base.id).map(|_| ()),
             None => Ok(()),
         }
     }
@@ -141,7 +145,7 @@ mod tests {
         let (_dir, store) = store();
         let run = begun(&store);
         let base = snapshot(&store, "old");
-        store.keep_base(&base, run).unwrap();
+        drop(store.keep_base(&base, run).unwrap());
         snapshot(&store, "new");
         store.maintain(std::time::Duration::from_secs(5)).unwrap();
 

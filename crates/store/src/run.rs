@@ -16,6 +16,11 @@ use crate::layout::sync_directory;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub u64);
 
+impl RunId {
+    /// Stands in leases for a run that is planned and has no number yet; no run has it.
+    pub const PLANNED: Self = Self(0);
+}
+
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -97,6 +102,17 @@ impl Store {
         Ok((record, log))
     }
 
+    /// The number in its project that the next run of `project` gets, unless another process begins one first.
+    pub fn next_iid(&self, project: &str) -> Result<u64> {
+        let name = format!("iid {project}");
+        let last: Option<i64> = self.read(|connection| {
+            let mut query =
+                connection.prepare_cached("SELECT value FROM counters WHERE name = ?")?;
+            Ok(query.query_row([name], |row| row.get(0)).optional()?)
+        })?;
+        Ok(last.unwrap_or_default().unsigned_abs() + 1)
+    }
+
     /// The next `count` job ids, unique in the store and rising; the first of them.
     pub fn allocate_job_ids(&self, count: u64) -> Result<u64> {
         self.write(|transaction| take(transaction, "job", count))
@@ -128,16 +144,26 @@ impl Store {
         })
     }
 
-    /// Runs, newest first, at most `limit`; of one project or of all.
+    /// Runs that no other run started, newest first, at most `limit`; of one project or of all.
     pub fn runs(&self, project: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
         self.read(|connection| {
             let query = format!(
-                "SELECT {COLUMNS} FROM runs WHERE ?1 IS NULL OR project = ?1
+                "SELECT {COLUMNS} FROM runs WHERE parent IS NULL AND (?1 IS NULL OR project = ?1)
                  ORDER BY id DESC LIMIT ?2"
             );
             let mut statement = connection.prepare_cached(&query)?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let rows = statement.query_map(params![project, limit], run_from_row)?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// The runs that this one started as children, oldest first.
+    pub fn runs_below(&self, run: RunId) -> Result<Vec<RunRecord>> {
+        self.read(|connection| {
+            let query = format!("SELECT {COLUMNS} FROM runs WHERE parent = ? ORDER BY id");
+            let mut statement = connection.prepare_cached(&query)?;
+            let rows = statement.query_map([run.0 as i64], run_from_row)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
@@ -152,12 +178,15 @@ impl Store {
         }
     }
 
-    /// Removes a run with its events, logs and artifacts; one that is being written is refused.
+    /// Removes a run with its events, logs and artifacts, and those it started; one that is being written is refused.
     pub fn remove_run(&self, run: RunId) -> Result<()> {
         let lock = match self.lock_run(run) {
             Err(StoreError::Gone { .. }) => None,
             other => Some(other?),
         };
+        for below in self.runs_below(run)? {
+            self.remove_run(below.id)?;
+        }
         self.remove_artifacts_of(run)?;
         self.forget_base(run)?;
         self.write(|transaction| {
@@ -166,18 +195,6 @@ impl Store {
         self.throw_away(&self.layout().run(run.0))?;
         drop(lock);
         Ok(())
-    }
-
-    /// Removes the oldest runs of a project, all but `keep`, sparing those being written.
-    pub fn prune_runs(&self, project: &str, keep: usize) -> Result<usize> {
-        let mut removed = 0;
-        for record in self.runs(Some(project), usize::MAX)?.into_iter().skip(keep) {
-            match self.remove_run(record.id) {
-                Err(StoreError::RunBusy { .. }) => {}
-                other => other.map(|()| removed += 1)?,
-            }
-        }
-        Ok(removed)
     }
 
     fn change_run(

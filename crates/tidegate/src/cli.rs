@@ -246,17 +246,20 @@ pub(crate) struct RecordingArgs {
 #[derive(Args, Debug)]
 pub(crate) struct RunArgs {
     /// Jobs to run, with what they need; all where none is named. `*` and `?` stand for any characters
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", group = "chosen")]
     pub jobs: Vec<String>,
     /// Run only this stage and those after it
     #[arg(long, value_name = "STAGE")]
     pub from_stage: Option<String>,
     /// Run the jobs that failed in the last run
-    #[arg(long, conflicts_with = "jobs")]
+    #[arg(long, conflicts_with = "jobs", group = "chosen")]
     pub only_failed: bool,
-    /// Run nothing but the named jobs, not what they need
-    #[arg(long)]
+    /// Run nothing but the named jobs, not what they need; artifacts they get come from the last run that has them
+    #[arg(long, requires = "chosen")]
     pub no_needs: bool,
+    /// Run again what a change of files touches, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["resume", "retry", "play", "run", "only_failed", "committed"])]
+    pub watch: bool,
     /// Run the named jobs even where their rules leave them out
     #[arg(long, requires = "jobs")]
     pub force: bool,

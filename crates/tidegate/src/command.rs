@@ -17,6 +17,7 @@ mod selection;
 pub(crate) mod shell;
 pub(crate) mod show;
 mod unsupported;
+mod watch;
 
 use std::io::stderr;
 

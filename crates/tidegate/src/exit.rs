@@ -14,6 +14,8 @@ pub enum Exit {
     Unusable,
     /// The user interrupted.
     Interrupted,
+    /// As a command that was run for the user ended.
+    Of(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -23,6 +25,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Unusable => 2,
             Exit::Interrupted => 130,
+            Exit::Of(code) => code,
         })
     }
 }

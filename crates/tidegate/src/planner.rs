@@ -76,6 +76,14 @@ impl Planner {
         }
     }
 
+    /// The plan of a pipeline that GitLab ends before it reads the configuration, whatever stands there.
+    pub(crate) fn stopped(&self) -> Option<Plan> {
+        match self {
+            Planner::Project(project) | Planner::Recorded { project, .. } => project.stopped(),
+            Planner::Replayed(recording) => recording.stopped(),
+        }
+    }
+
     /// Plans the pipeline of a configuration that loaded without errors.
     ///
     /// What is recorded is planned in full, so that it can answer any question about the plan.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use tidegate_config::{Dialect, Edition, Loaded, RootFile, load};
 use tidegate_pipeline::CacheSuffix;
-use tidegate_plan::{Detail, Plan, cache_suffix, plan_with};
+use tidegate_plan::{Detail, Plan, cache_suffix, plan_with, stopped_before_loading};
 use tidegate_remote::Remote;
+use tidegate_run::Pins;
 use tidegate_scenario::{CacheState, Fact, Facts, Place, Recorder, Scenario, World, WorldError};
 use tidegate_settings::Settings;
 use tidegate_store::Store;
@@ -72,6 +73,7 @@ impl Project {
         };
         let given = global.data_dir.as_deref().or(settings.data_dir.as_deref());
         let data_dir = data_dir(given)?;
+        scenario.iid = next_iid(&data_dir, &project_key(&checkout, &scenario));
         let reading = reading(global, &settings)?;
         let network = match (global.offline, global.update) {
             (true, _) => Network::Forbidden,
@@ -132,6 +134,11 @@ impl Project {
         self.in_world(|world| load(&self.root, &self.scenario, world, reading))
     }
 
+    /// The plan of a pipeline that GitLab ends before it reads the configuration, whatever stands there.
+    pub(crate) fn stopped(&self) -> Option<Plan> {
+        stopped_before_loading(&self.scenario, &self.planning())
+    }
+
     /// Plans the pipeline of a configuration that loaded without errors.
     pub(crate) fn plan(&self, loaded: &Loaded, detail: &Detail) -> Result<Option<Plan>, Failure> {
         let Some(config) = &loaded.config else {
@@ -139,6 +146,44 @@ impl Project {
         };
         let settings = self.planning();
         self.in_world(|world| plan_with(config, &self.scenario, world, detail, &settings))
+            .map(Some)
+    }
+
+    /// As [`Project::plan`], for a run: the caches that it says are there are kept for it in `pins`.
+    pub(crate) fn plan_to_run(
+        &self,
+        loaded: &Loaded,
+        detail: &Detail,
+        pins: &Pins,
+    ) -> Result<Option<Plan>, Failure> {
+        let Some(config) = &loaded.config else {
+            return Ok(None);
+        };
+        let caches = KeptCaches {
+            directory: &self.data_dir,
+            key: self.key(),
+            store: OnceCell::new(),
+            pins,
+            elsewhere: self.elsewhere(),
+        };
+        let settings = self.planning();
+        let ask = |world: &dyn World| plan_with(config, &self.scenario, world, detail, &settings);
+        self.in_world_of(&caches, ask).map(Some)
+    }
+
+    /// As [`Project::plan`], as if exactly these paths had changed.
+    pub(crate) fn plan_if_changed(
+        &self,
+        loaded: &Loaded,
+        paths: Vec<String>,
+    ) -> Result<Option<Plan>, Failure> {
+        let Some(config) = &loaded.config else {
+            return Ok(None);
+        };
+        let mut scenario = self.scenario.clone();
+        scenario.overrides.changed_paths = Some(Some(paths));
+        let settings = self.planning();
+        self.in_world(|world| plan_with(config, &scenario, world, &Detail::Compact, &settings))
             .map(Some)
     }
 
@@ -155,9 +200,25 @@ impl Project {
         cache_suffix(&self.scenario, self.planning().protected_caches)
     }
 
+    fn elsewhere(&self) -> Elsewhere<'_> {
+        Elsewhere {
+            wanted: &self.remote,
+            suffix: self.cache_suffix(),
+            remote: OnceCell::new(),
+        }
+    }
+
     /// Asks the world something, and pins what was fetched for the answer.
     fn in_world<T>(
         &self,
+        ask: impl FnOnce(&dyn World) -> Result<T, WorldError>,
+    ) -> Result<T, Failure> {
+        self.in_world_of(&self.caches(), ask)
+    }
+
+    fn in_world_of<T>(
+        &self,
+        caches: &dyn CacheProbe,
         ask: impl FnOnce(&dyn World) -> Result<T, WorldError>,
     ) -> Result<T, Failure> {
         let path = self.checkout.root.join("tidegate.lock");
@@ -186,8 +247,7 @@ impl Project {
                 &self.settings.includes.token_hosts,
             ),
         });
-        let caches = self.caches();
-        let world = GitWorld::new(&self.checkout, self.subject, &caches)
+        let world = GitWorld::new(&self.checkout, self.subject, caches)
             .with_fetcher(Some(&fetcher))
             .with_own_project(&project.path, &project.default_branch);
         let answer = ask(&world).map_err(broken)?;
@@ -218,24 +278,32 @@ impl Project {
     /// Under which name the store keeps what belongs to this project: its path where it has a remote, else its directory, so that
     /// two projects of one name do not share caches.
     pub(crate) fn key(&self) -> String {
-        match self.checkout.remote {
-            Some(_) => format!(
-                "{}/{}",
-                self.scenario.server.host, self.scenario.project.path
-            ),
-            None => self.checkout.root.to_string_lossy().into_owned(),
-        }
+        project_key(&self.checkout, &self.scenario)
     }
 
     fn caches(&self) -> StoredCaches<'_> {
         StoredCaches {
             directory: &self.data_dir,
             key: self.key(),
-            wanted: &self.remote,
-            suffix: self.cache_suffix(),
-            remote: OnceCell::new(),
+            elsewhere: self.elsewhere(),
         }
     }
+}
+
+fn project_key(checkout: &Checkout, scenario: &Scenario) -> String {
+    match checkout.remote {
+        Some(_) => format!("{}/{}", scenario.server.host, scenario.project.path),
+        None => checkout.root.to_string_lossy().into_owned(),
+    }
+}
+
+/// The number in its project that a pipeline created now gets; not known where the store cannot be read, which is told where the
+/// store is needed.
+fn next_iid(data_dir: &Path, key: &str) -> Option<u64> {
+    if !data_dir.exists() {
+        return Some(1);
+    }
+    Store::open(data_dir).ok()?.next_iid(key).ok()
 }
 
 /// The settings files of the project and of the user.
@@ -314,35 +382,69 @@ impl Shelf for StoredShelf<'_> {
     }
 }
 
-/// Answers whether a cache exists, here or where caches are shared. Neither is opened before it is asked.
-struct StoredCaches<'a> {
-    directory: &'a Path,
-    key: String,
+/// Answers whether a cache exists where caches are shared; opened when it is first asked.
+struct Elsewhere<'a> {
     wanted: &'a Wanted,
     suffix: CacheSuffix,
     remote: OnceCell<Result<Option<Remote>, String>>,
 }
 
-impl StoredCaches<'_> {
-    fn is_here(&self, key: &str) -> Result<bool, String> {
-        if !self.directory.exists() {
-            return Ok(false);
-        }
-        let store = Store::open(self.directory).map_err(|error| error.to_string())?;
-        let found = store.find_cache(&self.key, key);
-        Ok(found.map_err(|error| error.to_string())?.is_some())
-    }
-}
-
-impl CacheProbe for StoredCaches<'_> {
+impl Elsewhere<'_> {
     fn state(&self, key: &str) -> Result<CacheState, String> {
-        if self.is_here(key)? {
-            return Ok(CacheState::Present);
-        }
         match self.remote.get_or_init(|| self.wanted.open(self.suffix)) {
             Ok(None) => Ok(CacheState::Missing),
             Ok(Some(remote)) => remote_cache::state(remote, key),
             Err(why) => Err(why.clone()),
+        }
+    }
+}
+
+/// Answers whether a cache exists: from the store, which is only opened when asked, then from where caches are shared.
+struct StoredCaches<'a> {
+    directory: &'a Path,
+    key: String,
+    elsewhere: Elsewhere<'a>,
+}
+
+impl CacheProbe for StoredCaches<'_> {
+    fn state(&self, key: &str) -> Result<CacheState, String> {
+        if !self.directory.exists() {
+            return self.elsewhere.state(key);
+        }
+        let store = Store::open(self.directory).map_err(|error| error.to_string())?;
+        let found = store.find_cache(&self.key, key);
+        match found.map_err(|error| error.to_string())? {
+            Some(_) => Ok(CacheState::Present),
+            None => self.elsewhere.state(key),
+        }
+    }
+}
+
+/// As [`StoredCaches`], and keeps what it says is there.
+struct KeptCaches<'a> {
+    directory: &'a Path,
+    key: String,
+    store: OnceCell<Store>,
+    pins: &'a Pins,
+    elsewhere: Elsewhere<'a>,
+}
+
+impl CacheProbe for KeptCaches<'_> {
+    fn state(&self, key: &str) -> Result<CacheState, String> {
+        if !self.directory.exists() {
+            return self.elsewhere.state(key);
+        }
+        let store = match self.store.get() {
+            Some(store) => store,
+            None => {
+                let store = Store::open(self.directory).map_err(|error| error.to_string())?;
+                self.store.get_or_init(|| store)
+            }
+        };
+        let kept = self.pins.keep(store, &self.key, key);
+        match kept.map_err(|error| error.to_string())? {
+            true => Ok(CacheState::Present),
+            false => self.elsewhere.state(key),
         }
     }
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidegate_config::{Loaded, RootFile, load};
-use tidegate_plan::{Detail, Plan, ProtectedCaches, plan_with};
+use tidegate_plan::{Detail, Plan, ProtectedCaches, plan_with, stopped_before_loading};
 use tidegate_report::list_json;
 use tidegate_scenario::{ContentRecord, Facts, FactsRecord, Scenario, ScenarioRecord};
 
@@ -131,6 +131,11 @@ impl Recording {
     /// Loads and plans from the recording alone.
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
         load(&self.root, &self.scenario, &self.facts, &self.reading).map_err(broken)
+    }
+
+    /// As [`Project::stopped`](crate::project::Project::stopped).
+    pub(crate) fn stopped(&self) -> Option<Plan> {
+        stopped_before_loading(&self.scenario, &tidegate_plan::Settings::default())
     }
 
     /// Plans from the recording alone; `None` where the configuration has errors.

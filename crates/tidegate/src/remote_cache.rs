@@ -8,7 +8,7 @@ use tidegate_remote::{
     Access, Bucket, Credentials, Format, Limits, Naming, Place, Remote, RemoteSetup, Rights,
     Service, Timeouts, is_loopback,
 };
-use tidegate_run::{Arrived, RemoteCaches};
+use tidegate_run::RemoteCaches;
 use tidegate_scenario::CacheState;
 use tidegate_settings::{
     Cache, CacheAccess, CacheFormat, Period, Protection, RemoteCache, RemoteCredentials,
@@ -214,17 +214,16 @@ impl RemoteCaches for OfRun {
         state(&self.remote, key).map(|state| state == CacheState::Present)
     }
 
-    fn fetch(&self, key: &str) -> Result<Option<Arrived>, String> {
+    fn fetch(&self, key: &str) -> Result<Option<String>, String> {
         let arrived = self.remote.fetch(&self.store, &self.project, key);
         let arrived = arrived.map_err(|error| format!("failed to {error}"))?;
-        Ok(arrived.map(|arrived| Arrived {
-            says: format!(
+        Ok(arrived.map(|arrived| {
+            format!(
                 "Fetched from the remote cache: {} files, {} ({} received)",
                 arrived.entry.files,
                 bytes(arrived.entry.bytes),
                 bytes(arrived.bytes)
-            ),
-            entry: arrived.entry,
+            )
         }))
     }
 

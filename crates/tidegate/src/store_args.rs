@@ -26,7 +26,7 @@ pub(crate) enum CacheCommand {
     Put(CachePutArgs),
     /// Remove caches of the project
     Rm(CacheRmArgs),
-    /// Remove caches beyond limits and expired artifacts, and tidy up
+    /// Remove caches and runs beyond limits and expired artifacts, and tidy up
     Prune(CachePruneArgs),
     /// Compare the store with what was saved
     Verify(CacheVerifyArgs),
@@ -114,8 +114,14 @@ pub(crate) struct CachePruneArgs {
     #[arg(long, value_name = "DAYS")]
     pub max_age_days: Option<u64>,
     /// In the cache shared with other machines (`[cache.remote]` of the settings)
-    #[arg(long, conflicts_with_all = ["max_size", "max_project_size"])]
+    #[arg(long, conflicts_with_all = ["max_size", "max_project_size", "keep_runs", "max_run_age_days"])]
     pub remote: bool,
+    /// So many runs of each project stay
+    #[arg(long, value_name = "NUMBER")]
+    pub keep_runs: Option<std::num::NonZeroUsize>,
+    /// Runs begun longer ago go; the newest of a project stays
+    #[arg(long, value_name = "DAYS")]
+    pub max_run_age_days: Option<u64>,
     /// The form of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub format: Format,

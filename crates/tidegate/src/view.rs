@@ -8,7 +8,7 @@ use std::io::{IsTerminal, stderr, stdout};
 use std::sync::Arc;
 
 use tidegate_pipeline::Pipeline;
-use tidegate_report::run::Progress;
+use tidegate_report::run::RunProgress;
 use tidegate_run::Observer;
 
 use crate::cli::{Format, Global};
@@ -20,7 +20,7 @@ use plain::Plain;
 /// An observer that can tell in the end where the run stands.
 pub(crate) trait View: Observer {
     /// Where the run stands.
-    fn progress(&self) -> &Progress;
+    fn progress(&self) -> &RunProgress;
     /// Takes down what must not stay on the screen.
     fn close(&mut self);
 }

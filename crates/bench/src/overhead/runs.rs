@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use tidegate_exec::{Environment, ShellExecutor};
 use tidegate_pipeline::{
-    Attempt, CacheSuffix, Event, GitSpec, JobIdx, Pipeline, PipelineId, ShellKind, Status,
+    CacheSuffix, Event, GitSpec, JobKey, Pipeline, PipelineId, ShellKind, Status,
 };
-use tidegate_run::{Base, Observer, ProjectFacts, RunSetup, base_tree, begin};
+use tidegate_run::{
+    Base, NoPlanner, Observer, Pins, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
+};
 use tidegate_store::Store;
 use tidegate_workspace::{Wanted, probe};
 
@@ -39,7 +41,22 @@ pub(crate) fn setup(place: &Path, pipeline: Pipeline) -> io::Result<RunSetup> {
     Ok(RunSetup {
         begun,
         past: None,
-        pipeline: Arc::new(pipeline),
+        facts: StoredRun {
+            pipeline: Arc::new(pipeline),
+            first_job_id: 0,
+            project: ProjectFacts {
+                key: KEY.to_owned(),
+                directory: "project".to_owned(),
+                url: "https://gitlab.example.com/group/project".to_owned(),
+            },
+            git: GitSpec::default(),
+            suffix: CacheSuffix::default(),
+            default_timeout: Duration::from_secs(3600),
+            shell: ShellKind::Bash,
+            origin: "".into(),
+            base_of: None,
+        },
+        planner: Arc::new(NoPlanner),
         executor: ShellExecutor::of_this_binary(SUPERVISE)?,
         environment: Environment::inherited(std::env::vars_os()),
         backend,
@@ -49,18 +66,10 @@ pub(crate) fn setup(place: &Path, pipeline: Pipeline) -> io::Result<RunSetup> {
             guard: Box::new(taken.lease),
         },
         store,
+        pins: Pins::default(),
         parallel: NonZeroUsize::MIN.saturating_add(1),
-        project: ProjectFacts {
-            key: KEY.to_owned(),
-            directory: "project".to_owned(),
-            url: "https://gitlab.example.com/group/project".to_owned(),
-        },
-        git: GitSpec::default(),
-        suffix: CacheSuffix::default(),
-        default_timeout: Duration::from_secs(3600),
         grace: Duration::from_secs(5),
         log_limit: 1 << 30,
-        shell: ShellKind::Bash,
         version: "0".to_owned(),
         remote: None,
     })
@@ -82,6 +91,7 @@ impl Observer for Silent {
     fn begin(&mut self, _: PipelineId) {}
     fn past(&mut self, _: &Event) {}
     fn event(&mut self, _: &Event) {}
-    fn log(&mut self, _: JobIdx, _: Attempt, _: &[u8]) {}
+    fn downstream(&mut self, _: PipelineId, _: JobKey, _: &Arc<Pipeline>) {}
+    fn log(&mut self, _: JobKey, _: &[u8]) {}
     fn tick(&mut self, _: u64) {}
 }

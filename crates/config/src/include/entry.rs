@@ -67,8 +67,7 @@ pub(super) fn written(include: &Node, variables: &Variables) -> Result<Vec<Locat
 pub(super) fn single_files(locations: Vec<Location>) -> Vec<Location> {
     let mut single = Vec::with_capacity(locations.len());
     for location in locations {
-        let project = location.params.get("project");
-        if project.is_none_or(|project| is_blank(&project.value)) {
+        if !location.is_of_project() {
             single.push(location);
             continue;
         }
@@ -125,6 +124,12 @@ pub(super) fn is_url(text: &str) -> bool {
 }
 
 impl Location {
+    /// Whether `project` says anything, be it nonsense.
+    pub(super) fn is_of_project(&self) -> bool {
+        let project = self.params.get("project");
+        project.is_some_and(|project| !matches!(project.value, Value::Null | Value::Bool(false)))
+    }
+
     /// The same entry with another text under `key`.
     pub(super) fn with(&self, key: &str, text: &str) -> Location {
         self.with_node(key, Node::text(text, self.span))
@@ -168,8 +173,13 @@ impl Entry {
         let given = |key: &str| params.get(key).filter(|node| !is_blank(&node.value));
         let named = |kind: IncludeKind, selector: &str| match kind {
             // A project is only named by a file in it.
-            IncludeKind::Project => given("project").and(given("file")),
-            IncludeKind::Local => given("local").filter(|local| !is_root(local)),
+            IncludeKind::Project => params
+                .get("file")
+                .filter(|file| !path_text(file).trim().is_empty())
+                .filter(|_| !project_name(params).trim().is_empty()),
+            IncludeKind::Local => params
+                .get("local")
+                .filter(|local| !path_text(local).trim().is_empty()),
             _ => given(selector),
         };
         let mut kinds = SELECTORS
@@ -181,10 +191,10 @@ impl Entry {
         if kinds.next().is_some() {
             return Err(several_selectors(&location));
         }
-        let mut text = ruby::to_s(&node.value, Keys::Symbols);
-        if matches!(kind, IncludeKind::Local | IncludeKind::Project) {
-            text = text.trim_start_matches('/').to_owned();
-        }
+        let text = match kind {
+            IncludeKind::Local | IncludeKind::Project => path_text(node),
+            _ => ruby::to_s(&node.value, Keys::Symbols),
+        };
         let named = node.value.clone();
         Ok(Entry {
             kind,
@@ -252,10 +262,22 @@ fn several_selectors(location: &Location) -> Diagnostic {
     Diagnostic::error("include-selector", message).at(location.span)
 }
 
-/// Nothing is left of the path without its leading slashes.
-fn is_root(node: &Node) -> bool {
-    node.as_str()
-        .is_some_and(|path| path.trim_start_matches('/').trim().is_empty())
+/// A path in a repository, without its leading slashes. GitLab takes whatever stands there for its text.
+fn path_text(node: &Node) -> String {
+    let text = ruby::to_s(&node.value, Keys::Symbols);
+    text.trim_start_matches('/').to_owned()
+}
+
+/// The project an entry names, lower-cased; the first of a list.
+pub(super) fn project_name(params: &Map) -> String {
+    let node = params.get("project");
+    let first = match node.map(|node| &node.value) {
+        Some(Value::Seq(items)) => items.first(),
+        _ => node,
+    };
+    first.map_or_else(String::new, |node| {
+        ruby::to_s(&node.value, Keys::Symbols).to_lowercase()
+    })
 }
 
 /// What Rails calls blank.

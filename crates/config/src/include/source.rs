@@ -5,10 +5,10 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use tidegate_scenario::{Fact, PipelineSource, Place, Remote, Why};
 use tidegate_source::{Diagnostic, IncludeKind, Span};
-use tidegate_yaml::{Node, Value};
+use tidegate_yaml::Value;
 
 use super::address::Address;
-use super::entry::{Entry, is_url};
+use super::entry::{Entry, is_url, project_name};
 use super::{ComponentFacts, Context, IncludeRecord, Includer, Stop};
 use crate::json::to_json;
 use crate::nearest::nearest;
@@ -126,10 +126,9 @@ fn extra(entry: &Entry) -> serde_json::Map<String, serde_json::Value> {
 fn location_problem(entry: &Entry) -> Option<Diagnostic> {
     let shown = &entry.shown;
     let wrong = |code, message: String| Some(Diagnostic::error(code, message).at(entry.span));
-    let is_text = matches!(
-        entry.named,
-        Value::Str(_) | Value::Symbol(_) | Value::Seq(_)
-    );
+    // A path in a repository was made a text before.
+    let is_path = matches!(entry.kind, IncludeKind::Local | IncludeKind::Project);
+    let is_text = is_path || matches!(entry.named, Value::Str(_) | Value::Symbol(_));
     if !is_text {
         return wrong(
             "include-location",
@@ -263,7 +262,7 @@ impl Source<'_> {
 
     fn project(&self) -> Result<Found, Stop> {
         let shown = &self.entry.shown;
-        let path = self.project_path();
+        let path = project_name(&self.entry.params);
         let known = super::shown(&path, self.includer.variables_of(self.context));
         let place = self.project_place(&path, &known)?;
         let fact = self.includer.world.file(&place, &self.entry.location)?;
@@ -286,18 +285,6 @@ impl Source<'_> {
                 ..self.context.clone()
             },
         })
-    }
-
-    fn project_path(&self) -> String {
-        let node = self.entry.params.get("project");
-        let first = match node.map(|node| &node.value) {
-            Some(Value::Seq(items)) => items.first(),
-            _ => node,
-        };
-        first
-            .and_then(Node::as_str)
-            .unwrap_or_default()
-            .to_lowercase()
     }
 
     fn project_place(&self, path: &str, shown: &str) -> Result<Place, Stop> {

@@ -9,6 +9,9 @@ use super::{Context, Includer, Stop};
 
 /// The pattern of a `local` that holds a `*`.
 pub(super) fn pattern_of(location: &Location) -> Option<Wildcard> {
+    if location.is_of_project() {
+        return None;
+    }
     let local = location.params.get("local")?.as_str()?;
     Wildcard::is_wildcard(local).then(|| Wildcard::new(local))
 }

@@ -7,6 +7,8 @@ use tidegate_source::Severity;
 use super::*;
 use crate::testing::text_of;
 
+mod include_rules;
+
 fn root(text: &str) -> RootFile {
     RootFile {
         name: ".gitlab-ci.yml".to_owned(),
@@ -342,28 +344,6 @@ fn artifacts_are_for_child_pipelines() {
     scenario.source = tidegate_scenario::PipelineSource::ParentPipeline;
     let result = load(&root(text), &scenario, &world, &Settings::default()).unwrap();
     assert_eq!(shown(&result), "{j: {script: x}}");
-}
-
-#[test]
-fn include_rules_decide_and_ask_the_world() {
-    let mut world = FixtureWorld::with_files([("a.yml", "a: {script: x}\n"), ("src/x.rs", "")]);
-    world
-        .compare
-        .insert("old".to_owned(), vec!["src/x.rs".to_owned()]);
-    let mut scenario = Scenario::push("main");
-    scenario.commit.before_sha = Some("old".to_owned());
-    let included = |rules: &str| {
-        let text = format!("include: [{{local: a.yml, rules: [{rules}]}}]\nj: {{script: x}}");
-        let loaded = load(&root(&text), &scenario, &world, &Settings::default()).unwrap();
-        loaded.includes.len() == 1
-    };
-    assert!(included("{if: $CI_COMMIT_BRANCH}"));
-    assert!(!included("{if: $CI_COMMIT_TAG}"));
-    assert!(!included("{when: never}, {when: always}"));
-    assert!(included("{exists: [src/*.rs]}"));
-    assert!(!included("{exists: {paths: [src]}}"));
-    assert!(included("{changes: ['src/*']}"));
-    assert!(!included("{changes: [docs/x]}"));
 }
 
 #[test]

@@ -116,6 +116,18 @@ pub enum CacheMatch {
     PresentAll,
 }
 
+impl CacheMatch {
+    /// The clause as it is written, in its shortest form.
+    pub fn words(self) -> &'static str {
+        match self {
+            CacheMatch::MissingAny => "missing",
+            CacheMatch::MissingAll => "missing: all",
+            CacheMatch::PresentAny => "present: any",
+            CacheMatch::PresentAll => "present",
+        }
+    }
+}
+
 /// Names a cache in `of`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CacheName {

@@ -28,6 +28,11 @@ impl<'a> TraceWriter<'a> {
         self.text(&format!("\u{1b}[32;1m{text}\u{1b}[0;m\n"));
     }
 
+    /// A yellow line: what GitLab's runner says from its scripts. Its helper's warnings are [`TraceWriter::warning`].
+    pub fn caution(&mut self, text: &str) {
+        self.text(&format!("\u{1b}[0;33m{text}\u{1b}[0;m\n"));
+    }
+
     /// A yellow line that begins with `WARNING: `.
     pub fn warning(&mut self, text: &str) {
         self.text(&format!("\u{1b}[0;33mWARNING: {text}\u{1b}[0;m\n"));

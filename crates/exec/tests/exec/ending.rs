@@ -41,7 +41,7 @@ fn cache(key: &str, when: CacheWhen) -> CacheSpec {
     CacheSpec {
         key: key.into(),
         fallback_keys: Vec::new(),
-        paths: Vec::new(),
+        paths: vec!["made".into()],
         untracked: false,
         policy: "pull-push".into(),
         when,

@@ -123,6 +123,7 @@ fn pipeline() -> Pipeline {
             }),
         ]),
         dependencies: Some(vec![JobIdx(0)]),
+        from_earlier_runs: vec!["zeroth".into()],
         cross_needs: vec![CrossNeed::Project {
             project: "g/p".into(),
             reference: "main".into(),

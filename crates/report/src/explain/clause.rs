@@ -59,6 +59,7 @@ fn clause(trial: &ClauseTrial, teller: &Teller<'_>) -> ClauseRecord {
         reason,
         expression: None,
         files: None,
+        wanted: None,
         caches: None,
     };
     match &trial.trace {
@@ -76,8 +77,9 @@ fn clause(trial: &ClauseTrial, teller: &Teller<'_>) -> ClauseRecord {
             record.kind = "exists";
             record.files = Some(exists(trace, teller));
         }
-        ClauseTrace::Cache(all) => {
+        ClauseTrace::Cache { wanted, asked: all } => {
             record.kind = "cache";
+            record.wanted = Some(wanted.words());
             record.caches = Some(all.iter().map(|one| asked(one, teller)).collect());
         }
     }

@@ -73,6 +73,9 @@ pub(crate) struct ClauseRecord {
     pub(crate) expression: Option<ExpressionRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) files: Option<FilesRecord>,
+    /// `missing`, `missing: all`, `present`, `present: any`; of `cache` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wanted: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) caches: Option<Vec<AskedRecord>>,
 }

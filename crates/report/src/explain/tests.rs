@@ -1,4 +1,5 @@
 use insta::assert_snapshot;
+use tidegate_config::CacheMatch;
 use tidegate_expr::{Variable, VariableSource};
 use tidegate_pipeline::{Need, NeedEntry, When};
 use tidegate_plan::{
@@ -332,7 +333,10 @@ fn a_satisfied_job_shows_its_cache() {
     let clause = ClauseTrial {
         span: Span::NONE,
         outcome: ClauseOutcome::Fails,
-        trace: ClauseTrace::Cache(vec![asked]),
+        trace: ClauseTrace::Cache {
+            wanted: CacheMatch::MissingAny,
+            asked: vec![asked],
+        },
     };
     let trace = draft.trace("deps");
     trace.caches = vec![cache];
@@ -343,7 +347,7 @@ fn a_satisfied_job_shows_its_cache() {
 
       rules
         ✗ 1
-            ✗ cache
+            ✗ cache: missing
                 key test-beef-non_protected is present
 
       cache

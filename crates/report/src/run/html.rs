@@ -7,6 +7,7 @@ use tidegate_pipeline::{CacheOutcome, JobIdx, Status};
 
 use super::junit::is_satisfied;
 use super::progress::{JobProgress, Progress};
+use super::run_progress::{Member, RunProgress};
 use super::summary::{elapsed, summary, word};
 use super::timestamp::timestamp;
 use crate::Style;
@@ -14,7 +15,8 @@ use crate::graph::{Graph, graph_svg};
 use crate::xml::{attribute, escaped};
 
 /// Renders the page: no scripts, no other files, light and dark by the reader's setting.
-pub fn html(progress: &Progress) -> String {
+pub fn html(run: &RunProgress) -> String {
+    let progress = run.root();
     let name = progress.pipeline().name.as_deref().unwrap_or("pipeline");
     let mut page =
         String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
@@ -32,14 +34,21 @@ pub fn html(progress: &Progress) -> String {
         "<h1><span class=\"dot {class}\"></span>{}</h1>",
         escaped(name)
     );
-    let _ = writeln!(page, "<p>{}</p>", escaped(closing(progress).trim()));
+    let _ = writeln!(page, "<p>{}</p>", escaped(closing(run).trim()));
     if let Some(began) = progress.began_ms {
         let _ = writeln!(page, "<p class=\"dim\">began {}</p>", timestamp(began));
     }
-    jobs(progress, &mut page);
-    failures(progress, &mut page);
-    let graph = graph_svg(&Graph::of_pipeline(progress.pipeline()));
-    let _ = writeln!(page, "<h2>Graph</h2>\n<div class=\"wide\">{graph}</div>");
+    let members = run.members();
+    let span = Span::of(&members);
+    for member in &members {
+        jobs(member, span, &mut page);
+    }
+    failures(&members, &mut page);
+    for member in &members {
+        let graph = graph_svg(&Graph::of_pipeline(member.progress.pipeline()));
+        let title = title("Graph", member);
+        let _ = writeln!(page, "<h2>{title}</h2>\n<div class=\"wide\">{graph}</div>");
+    }
     page.push_str("</body>\n</html>\n");
     page
 }
@@ -64,9 +73,36 @@ pre{background:#8881;padding:.8rem;border-radius:6px;overflow-x:auto}
 ";
 
 /// The last line of the summary.
-fn closing(progress: &Progress) -> String {
-    let all = summary(progress, Style::Plain);
-    all.trim_end().lines().last().unwrap_or_default().to_owned()
+fn closing(run: &RunProgress) -> String {
+    let all = summary(run, Style::Plain);
+    let closing = all.rsplit("\n\n").next().unwrap_or_default();
+    closing.trim().replace('\n', "; ")
+}
+
+/// A heading, with the trigger job where the pipeline is not the run's own.
+fn title(what: &str, member: &Member<'_>) -> String {
+    match member.label {
+        "" => what.to_owned(),
+        label => format!("{what} of {}", escaped(label)),
+    }
+}
+
+/// From the first to the last event of the run, in milliseconds since the Unix epoch.
+#[derive(Clone, Copy)]
+struct Span {
+    began: u64,
+    last: u64,
+}
+
+impl Span {
+    fn of(members: &[Member<'_>]) -> Span {
+        let began = members.iter().filter_map(|member| member.progress.began_ms);
+        let last = members.iter().map(|member| member.progress.last_ms);
+        Span {
+            began: began.min().unwrap_or_default(),
+            last: last.max().unwrap_or_default(),
+        }
+    }
 }
 
 fn class_of(status: Status, allow_failure: bool) -> &'static str {
@@ -80,10 +116,11 @@ fn class_of(status: Status, allow_failure: bool) -> &'static str {
     }
 }
 
-fn jobs(progress: &Progress, page: &mut String) {
-    page.push_str("<h2>Jobs</h2>\n<table>\n");
+fn jobs(member: &Member<'_>, span: Span, page: &mut String) {
+    let _ = writeln!(page, "<h2>{}</h2>\n<table>", title("Jobs", member));
+    let progress = member.progress;
     let mut stage = None;
-    for (at, job) in progress.in_stage_order() {
+    for (at, job) in member.jobs() {
         let planned = progress.pipeline().job(at);
         if stage.replace(planned.stage) != Some(planned.stage) {
             let name = escaped(progress.pipeline().stage(planned.stage));
@@ -92,12 +129,12 @@ fn jobs(progress: &Progress, page: &mut String) {
                 "<tr class=\"stage\"><th colspan=\"4\">{name}</th></tr>"
             );
         }
-        row(progress, at, job, page);
+        row(progress, at, job, span, page);
     }
     page.push_str("</table>\n");
 }
 
-fn row(progress: &Progress, at: JobIdx, job: &JobProgress, page: &mut String) {
+fn row(progress: &Progress, at: JobIdx, job: &JobProgress, span: Span, page: &mut String) {
     let class = class_of(job.status, job.allow_failure);
     let name = escaped(&progress.pipeline().job(at).name);
     let took = job.duration.map_or_else(String::new, elapsed);
@@ -127,19 +164,20 @@ fn row(progress: &Progress, at: JobIdx, job: &JobProgress, page: &mut String) {
         "<tr><td><span class=\"dot {class}\"></span>{name}</td><td>{}</td><td class=\"time\">{took}</td>\
          <td class=\"bar\">{}</td></tr>",
         escaped(&said),
-        bar(progress, job, class)
+        bar(span, job, class)
     );
 }
 
 /// When the job ran, as a part of the whole run.
-fn bar(progress: &Progress, job: &JobProgress, class: &str) -> String {
-    let (Some(began), Some(started)) = (progress.began_ms, job.started_ms) else {
+fn bar(span: Span, job: &JobProgress, class: &str) -> String {
+    let Some(started) = job.started_ms else {
         return String::new();
     };
-    let whole = progress.last_ms.saturating_sub(began).max(1) as f64;
+    let Span { began, last } = span;
+    let whole = last.saturating_sub(began).max(1) as f64;
     let ran = job
         .duration
-        .unwrap_or_else(|| Duration::from_millis(progress.last_ms.saturating_sub(started)));
+        .unwrap_or_else(|| Duration::from_millis(last.saturating_sub(started)));
     let before = (started.saturating_sub(began) as f64 / whole * 100.0).min(100.0);
     let length = (ran.as_millis() as f64 / whole * 100.0).min(100.0 - before);
     format!(
@@ -148,17 +186,19 @@ fn bar(progress: &Progress, job: &JobProgress, class: &str) -> String {
     )
 }
 
-fn failures(progress: &Progress, page: &mut String) {
-    let failed: Vec<(JobIdx, &JobProgress)> = progress
-        .in_stage_order()
+fn failures(members: &[Member<'_>], page: &mut String) {
+    let all = members
+        .iter()
+        .flat_map(|member| member.jobs().map(move |(at, job)| (member.name(at), job)));
+    let failed: Vec<_> = all
         .filter(|(_, job)| job.status == Status::Failed)
         .collect();
     if failed.is_empty() {
         return;
     }
     page.push_str("<h2>Failures</h2>\n");
-    for (at, job) in failed {
-        let name = escaped(&progress.pipeline().job(at).name);
+    for (name, job) in failed {
+        let name = escaped(&name);
         let why = match job.failure() {
             Some((_, Some(code))) => format!("exit code {code}"),
             Some((reason, None)) => reason.name().to_owned(),

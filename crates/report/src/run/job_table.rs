@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Effects, Style as Paint};
 use tidegate_pipeline::Status;
 
-use super::progress::Progress;
+use super::run_progress::RunProgress;
 use super::summary::{elapsed, paint};
 use crate::Style;
 
@@ -14,24 +14,28 @@ use crate::Style;
 ///
 /// At most `height` lines. `now_ms` is the time in milliseconds since the Unix epoch.
 pub fn job_table(
-    progress: &Progress,
+    progress: &RunProgress,
     now_ms: u64,
     width: usize,
     height: usize,
     style: Style,
 ) -> Vec<String> {
-    let running: Vec<_> = progress
-        .in_stage_order()
-        .filter(|(_, job)| job.status == Status::Running)
+    let members = progress.members();
+    let jobs = members
+        .iter()
+        .flat_map(|member| member.jobs().map(move |(at, job)| (member, at, job)));
+    let running: Vec<_> = jobs
+        .filter(|(_, _, job)| job.status == Status::Running)
         .collect();
     let mut lines = Vec::new();
     let shown = running.len().min(height.saturating_sub(1));
-    for (at, job) in running.iter().take(shown) {
-        let name = &progress.pipeline().job(*at).name;
+    for (member, at, job) in running.iter().take(shown) {
+        let indent = "  ".repeat(member.depth);
+        let name = member.name(*at);
         let started = job.started_ms.unwrap_or(now_ms);
         let took = elapsed(Duration::from_millis(now_ms.saturating_sub(started)));
         let last = job.lines.back().map_or("", |line| line.as_str());
-        let head = format!("> {name} {took}");
+        let head = format!("{indent}> {name} {took}");
         let room = width.saturating_sub(head.chars().count() + 3);
         let mut line = String::new();
         let (bright, dim) = (paint(style, AnsiColor::Cyan), dimmed(style));
@@ -41,14 +45,9 @@ pub fn job_table(
         }
         lines.push(line);
     }
-    let count = |wanted: fn(Status) -> bool| {
-        progress
-            .in_stage_order()
-            .filter(|(_, job)| wanted(job.status))
-            .count()
-    };
-    let done = count(Status::is_complete);
-    let total = progress.pipeline().jobs.len();
+    let all = || members.iter().flat_map(|member| member.jobs());
+    let done = all().filter(|(_, job)| job.status.is_complete()).count();
+    let total = all().count();
     let hidden = running.len() - shown;
     let mut tail = format!("  {done} of {total} jobs done, {} running", running.len());
     if hidden > 0 {

@@ -1,10 +1,11 @@
-//! A run as JUnit XML: a suite for each stage, a case for each job.
+//! A run as JUnit XML: a suite for each stage of each of its pipelines, a case for each job.
 
 use std::fmt::Write as _;
 
 use tidegate_pipeline::{JobIdx, Presence, Reason, Status};
 
 use super::progress::{JobProgress, Progress};
+use super::run_progress::{Member, RunProgress};
 use super::summary::word;
 use super::timestamp::timestamp;
 use crate::xml::{attribute, escaped};
@@ -13,22 +14,39 @@ use crate::xml::{attribute, escaped};
 ///
 /// A failure that is allowed counts as skipped, so that what reads the report does not turn red over it; so do jobs that did not run.
 /// The last lines of a job that failed are its output.
-pub fn junit(progress: &Progress) -> String {
+pub fn junit(run: &RunProgress) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let jobs: Vec<(JobIdx, &JobProgress)> = progress.in_stage_order().collect();
-    let name = progress.pipeline().name.as_deref().unwrap_or("pipeline");
-    let whole = Totals::of(&jobs);
+    let members = run.members();
+    let all = members.iter().flat_map(|member| member.jobs());
+    let all: Vec<(JobIdx, &JobProgress)> = all.collect();
+    let name = run.root().pipeline().name.as_deref();
+    let name = name.unwrap_or("pipeline");
+    let whole = Totals::of(&all);
     let _ = writeln!(
         text,
         "<testsuites name=\"{}\"{}>",
         attribute(name),
         whole.text()
     );
+    for member in &members {
+        suites(member, &mut text);
+    }
+    text.push_str("</testsuites>\n");
+    text
+}
+
+fn suites(member: &Member<'_>, text: &mut String) {
+    let progress = member.progress;
+    let jobs: Vec<(JobIdx, &JobProgress)> = member.jobs().collect();
     let stage = |at: &JobIdx| progress.pipeline().job(*at).stage;
     for suite in jobs.chunk_by(|(left, _), (right, _)| stage(left) == stage(right)) {
         let name = suite
             .first()
             .map_or("", |(at, _)| progress.pipeline().stage(stage(at)));
+        let name = match member.label {
+            "" => name.to_owned(),
+            label => format!("{label}/{name}"),
+        };
         let began = suite.iter().filter_map(|(_, job)| job.started_ms).min();
         let began = began.map_or_else(String::new, |ms| {
             format!(" timestamp=\"{}\"", timestamp(ms))
@@ -37,21 +55,14 @@ pub fn junit(progress: &Progress) -> String {
         let _ = writeln!(
             text,
             "  <testsuite name=\"{}\"{totals}{began}>",
-            attribute(name)
+            attribute(&name)
         );
         for (at, job) in suite {
-            case(
-                &progress.pipeline().job(*at).name,
-                name,
-                job,
-                is_satisfied(progress, *at),
-                &mut text,
-            );
+            let satisfied = is_satisfied(progress, *at);
+            case(&member.name(*at), &name, job, satisfied, text);
         }
         text.push_str("  </testsuite>\n");
     }
-    text.push_str("</testsuites>\n");
-    text
 }
 
 /// How JUnit sees the end of a job.
@@ -64,6 +75,7 @@ enum Verdict {
 
 fn verdict(job: &JobProgress) -> Verdict {
     match job.status {
+        Status::Success if job.would_trigger.is_some() => Verdict::Skipped(word(job).to_owned()),
         Status::Success => Verdict::Passed,
         Status::Failed if !job.allow_failure => Verdict::Failed,
         _ => Verdict::Skipped(word(job).to_owned()),

@@ -1,4 +1,4 @@
-//! Where a run stands, folded from its events.
+//! Where a pipeline stands, folded from its events.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -37,9 +37,11 @@ pub struct JobProgress {
     pub caches: Vec<(Arc<str>, CacheOutcome)>,
     /// Coverage found in its log.
     pub coverage: Option<Arc<str>>,
+    /// The project it would trigger a pipeline of, with the branch where one is named, and did not.
+    pub would_trigger: Option<Arc<str>>,
 }
 
-/// Where a run stands.
+/// Where a pipeline stands.
 #[derive(Clone, Debug)]
 pub struct Progress {
     pipeline: Arc<Pipeline>,
@@ -53,7 +55,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A run of which nothing has happened yet.
+    /// A pipeline of which nothing has happened yet.
     pub fn new(pipeline: Arc<Pipeline>) -> Progress {
         let jobs = pipeline.jobs.iter().map(|job| JobProgress {
             status: match job.presence {
@@ -70,6 +72,7 @@ impl Progress {
             lines: VecDeque::new(),
             caches: Vec::new(),
             coverage: None,
+            would_trigger: None,
         });
         let jobs = jobs.collect();
         Progress {
@@ -143,6 +146,17 @@ impl Progress {
             EventKind::PipelineStatus { status } | EventKind::RunEnded { status } => {
                 self.status = *status;
             }
+            EventKind::WouldTrigger {
+                job,
+                project,
+                reference,
+                ..
+            } => {
+                self.jobs[job.at()].would_trigger = Some(match reference {
+                    Some(reference) => format!("{project} on {reference}").into(),
+                    None => Arc::clone(project),
+                });
+            }
             EventKind::PipelineCreated { .. } | EventKind::Artifacts { .. } => {}
         }
     }
@@ -194,6 +208,7 @@ impl JobProgress {
         self.duration = None;
         self.section = None;
         self.command = None;
+        self.would_trigger = None;
         self.lines.clear();
         self.caches.clear();
     }

@@ -6,22 +6,53 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style as Paint};
 use tidegate_pipeline::{Presence, Reason, Status};
 
-use super::progress::{JobProgress, Progress};
+use super::progress::JobProgress;
+use super::run_progress::RunProgress;
 use crate::Style;
 
 /// Renders how the run ended: each failed job with its last command and lines, then one line for the pipeline.
-pub fn summary(progress: &Progress, style: Style) -> String {
+pub fn summary(progress: &RunProgress, style: Style) -> String {
     let mut text = String::new();
-    for (at, job) in progress.in_stage_order() {
-        if job.status == Status::Failed {
-            failed(&progress.pipeline().job(at).name, job, style, &mut text);
+    for member in progress.members() {
+        for (at, job) in member.jobs() {
+            if job.status == Status::Failed {
+                let rerun = match member.depth {
+                    0 => "tidegate run",
+                    _ => "tidegate run --retry",
+                };
+                failed(&member.name(at), rerun, job, style, &mut text);
+            }
         }
     }
     text.push_str(&closing_line(progress, style));
+    text.push_str(&unheeded(progress));
     text
 }
 
-fn failed(name: &str, job: &JobProgress, style: Style, text: &mut String) {
+/// Pipelines that failed and whose trigger jobs do not answer for them.
+fn unheeded(progress: &RunProgress) -> String {
+    let mut text = String::new();
+    for member in progress.members() {
+        let Some(parent) = member
+            .parent
+            .filter(|_| member.progress.status == Status::Failed)
+        else {
+            continue;
+        };
+        let above = progress.of(parent.pipeline);
+        let passed = above.job(parent.job).status == Status::Success;
+        if passed && !above.job(parent.job).allow_failure {
+            let label = member.label;
+            let _ = writeln!(
+                text,
+                "the pipeline of `{label}` failed; `{label}` passed all the same, since it has no `strategy`"
+            );
+        }
+    }
+    text
+}
+
+fn failed(name: &str, rerun: &str, job: &JobProgress, style: Style, text: &mut String) {
     let (red, bold) = (paint(style, AnsiColor::Red), weight(style));
     let allowed = if job.allow_failure { " (allowed)" } else { "" };
     let _ = write!(text, "\n{red}failed{red:#}{allowed}: {bold}{name}{bold:#}");
@@ -41,18 +72,17 @@ fn failed(name: &str, job: &JobProgress, style: Style, text: &mut String) {
     for line in &job.lines {
         let _ = writeln!(text, "  | {line}");
     }
-    let _ = writeln!(
-        text,
-        "  hint: `tidegate run {}` runs it again",
-        quoted(name)
-    );
+    let _ = writeln!(text, "  hint: `{rerun} {}` runs it again", quoted(name));
 }
 
-fn closing_line(progress: &Progress, style: Style) -> String {
+fn closing_line(run: &RunProgress, style: Style) -> String {
     let mut counts = Counts::default();
-    for (at, job) in progress.in_stage_order() {
-        counts.count(job, progress.pipeline().job(at).presence);
+    for member in run.members() {
+        for (at, job) in member.jobs() {
+            counts.count(job, member.progress.pipeline().job(at).presence);
+        }
     }
+    let progress = run.root();
     let colour = match progress.status {
         Status::Success => AnsiColor::Green,
         Status::Failed => AnsiColor::Red,
@@ -75,6 +105,7 @@ fn closing_line(progress: &Progress, style: Style) -> String {
 #[derive(Default)]
 struct Counts {
     passed: usize,
+    elsewhere: usize,
     cached: usize,
     failed: usize,
     allowed: usize,
@@ -90,6 +121,7 @@ impl Counts {
             Status::Success if cached || matches!(job.reason, Reason::CacheHit { .. }) => {
                 &mut self.cached
             }
+            Status::Success if job.would_trigger.is_some() => &mut self.elsewhere,
             Status::Success => &mut self.passed,
             Status::Failed if job.allow_failure => &mut self.allowed,
             Status::Failed => &mut self.failed,
@@ -103,6 +135,7 @@ impl Counts {
     fn text(&self) -> String {
         let all = [
             (self.passed, "passed"),
+            (self.elsewhere, "not triggered"),
             (self.cached, "already done"),
             (self.failed, "failed"),
             (self.allowed, "failed but allowed to"),
@@ -126,6 +159,7 @@ impl Counts {
 /// One word for where a job stands.
 pub(super) fn word(job: &JobProgress) -> &'static str {
     match job.status {
+        Status::Success if job.would_trigger.is_some() => "not triggered",
         Status::Success => "passed",
         Status::Failed if job.allow_failure => "failed (allowed)",
         Status::WaitingForResource => "waits for its resource group",
@@ -157,8 +191,8 @@ fn weight(style: Style) -> Paint {
     }
 }
 
-/// The name as it must be typed.
-fn quoted(name: &str) -> String {
+/// The name of a job as it must be typed in a shell.
+pub fn quoted(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
     if !name.is_empty() && name.chars().all(plain) {
         return name.to_owned();

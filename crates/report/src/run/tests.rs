@@ -6,13 +6,13 @@ use tidegate_pipeline::{
     Attempt, Event, EventKind, FailureReason, JobIdx, PipelineId, Reason, Status,
 };
 
-use super::{Progress, html, junit};
+use super::{RunProgress, html, junit};
 use crate::testing::Draft;
 
 const BEGAN: u64 = 1_700_000_000_000;
 
 /// One job of each end.
-fn ended() -> Progress {
+fn ended() -> RunProgress {
     let mut draft = Draft::new(&["build", "test <1>"]);
     draft.job("compile", "build");
     draft.job("deps", "build");
@@ -21,9 +21,9 @@ fn ended() -> Progress {
     draft.job("flaky", "test <1>");
     draft.job("late", "test <1>");
     draft.pipeline.name = Some("My <pipeline>".into());
-    let mut progress = Progress::new(Arc::new(draft.pipeline));
+    let mut progress = RunProgress::new(Arc::new(draft.pipeline));
     let mut at_ms = BEGAN;
-    let mut happen = |progress: &mut Progress, kind| {
+    let mut happen = |progress: &mut RunProgress, kind| {
         at_ms += 500;
         progress.apply(&Event {
             at_ms,
@@ -50,8 +50,10 @@ fn ended() -> Progress {
             reason,
         };
         happen(&mut progress, status(Status::Running, Reason::Started));
-        progress.line(job, "$ make <all>");
-        progress.line(job, "boom \u{1} & <bust>");
+        progress.of_mut(PipelineId(1)).line(job, "$ make <all>");
+        progress
+            .of_mut(PipelineId(1))
+            .line(job, "boom \u{1} & <bust>");
         let finished = EventKind::JobFinished {
             job,
             attempt,

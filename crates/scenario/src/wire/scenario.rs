@@ -34,6 +34,9 @@ pub struct ScenarioRecord {
     push_options: BTreeMap<String, String>,
     chat_job: Option<String>,
     upstream: Option<UpstreamRecord>,
+    /// Recordings of older versions do not have it.
+    #[serde(default)]
+    iid: Option<u64>,
     created_at: Option<String>,
     overrides: OverridesRecord,
 }
@@ -160,6 +163,7 @@ impl ScenarioRecord {
             push_options: scenario.push_options.clone(),
             chat_job: scenario.chat_job.clone(),
             upstream: scenario.upstream.as_ref().map(UpstreamRecord::of),
+            iid: scenario.iid,
             created_at: scenario.created_at.clone(),
             overrides: OverridesRecord::of(&scenario.overrides),
         }
@@ -197,6 +201,7 @@ impl ScenarioRecord {
             push_options: self.push_options,
             chat_job: self.chat_job,
             upstream: self.upstream.map(UpstreamRecord::upstream),
+            iid: self.iid,
             created_at: self.created_at,
             overrides: self.overrides.overrides(),
         })

@@ -130,7 +130,7 @@ fn eviction_takes_the_least_recently_used_and_spares_leases() {
         ..Quota::default()
     };
     let pruned = store.prune(&quota, later(0)).unwrap();
-    assert_eq!((pruned.keys, pruned.bytes), (2, 20));
+    assert_eq!((pruned.caches, pruned.bytes), (2, 20));
     let states = store.cache_states("p", &["a", "b", "c", "d"]).unwrap();
     use KeyState::{Missing, Present};
     assert_eq!(states, [Present, Present, Missing, Missing]);
@@ -173,10 +173,10 @@ fn eviction_by_age_and_by_project_keeps_to_what_is_asked() {
         age: day,
         ..Quota::default()
     };
-    assert_eq!(store.prune(&quota, later(0)).unwrap().keys, 1);
+    assert_eq!(store.prune(&quota, later(0)).unwrap().caches, 1);
     assert_eq!(store.find_cache("p", "1").unwrap(), None);
     assert!(store.find_cache("q", "1").unwrap().is_some());
-    assert_eq!(store.prune(&quota, later(86_500)).unwrap().keys, 2);
+    assert_eq!(store.prune(&quota, later(86_500)).unwrap().caches, 2);
 }
 
 #[test]
@@ -193,9 +193,9 @@ fn a_lease_of_a_dead_process_lapses() {
         bytes: Some(0),
         ..Quota::default()
     };
-    assert_eq!(store.prune(&quota, later(0)).unwrap().keys, 0);
+    assert_eq!(store.prune(&quota, later(0)).unwrap().caches, 0);
     assert_eq!(store.maintain(LONG).unwrap().leases, 1);
-    assert_eq!(store.prune(&quota, later(0)).unwrap().keys, 1);
+    assert_eq!(store.prune(&quota, later(0)).unwrap().caches, 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
 use tidegate_pipeline::CacheSuffix;
-use tidegate_run::{Base, Begun, RemoteCaches, Resumption, RunSetup, StoredRun};
+use tidegate_run::{Base, Begun, NoPlanner, Pins, RemoteCaches, Resumption, RunSetup, StoredRun};
 use tidegate_store::Store;
 use tidegate_workspace::{Backend, Wanted as WantedBackend, probe};
 
@@ -77,13 +77,14 @@ impl Machine {
         }
     }
 
-    /// Everything a run needs; `past` is what happened so far of one that goes on.
+    /// Everything a run needs; `pins` are the caches its plan relies on, `past` is what happened so far of one that goes on.
     pub(super) fn setup(
         self,
         args: &RunArgs,
         begun: Begun,
         base: Base,
         facts: StoredRun,
+        pins: Pins,
         past: Option<Resumption>,
     ) -> Result<RunSetup, Failure> {
         let remote = self.remote(facts.suffix, &facts.project.key);
@@ -91,24 +92,21 @@ impl Machine {
             remote,
             begun,
             past,
-            pipeline: facts.pipeline,
+            facts,
+            planner: Arc::new(NoPlanner),
             store: self.store,
             executor: ShellExecutor::of_this_binary(SUPERVISE)
                 .map_err(|error| failed("find this program's own file", &error))?,
             environment: environment(&self.settings),
             backend: self.backend,
             base,
+            pins,
             parallel: args.parallel.or(self.settings.jobs).unwrap_or_else(cores),
-            project: facts.project,
-            git: facts.git,
-            suffix: facts.suffix,
-            default_timeout: facts.default_timeout,
             grace: GRACE,
             log_limit: self
                 .settings
                 .log_limit
                 .map_or(TraceOptions::DEFAULT_LIMIT, |size| size.0),
-            shell: facts.shell,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }

@@ -1,12 +1,11 @@
 //! `tidegate run --resume`, `--retry`, `--play`: going on with an earlier run.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tidegate_pipeline::Pipeline;
-use tidegate_run::{Begun, Journal, Resumption};
-use tidegate_schedule::{IllegalInput, Input, MetState};
-use tidegate_store::{RunRecord, StoreError};
+use tidegate_pipeline::{CacheOutcome, EventKind, Pipeline, PipelineId};
+use tidegate_run::{Begun, Journal, Pins, Refused, Resumption};
+use tidegate_schedule::{Input, MetState};
+use tidegate_store::{RunId, RunRecord, StoreError};
 
 use super::machine::{Machine, failed};
 use super::past::{Past, failure, jobs_named};
@@ -14,10 +13,7 @@ use super::run::perform;
 use crate::cli::{Global, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
-use crate::terminal::tell;
-
-/// How long tidying up after a stopped run may take.
-const TIDYING: Duration = Duration::from_secs(2);
+use crate::upkeep::{Limits, When, after_run};
 
 /// Goes on with the run the arguments mean.
 pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
@@ -27,7 +23,7 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
         None => past.choose(args.run)?,
     };
     let facts = past.facts(record.id)?;
-    let asked = asked(&facts.pipeline, args)?;
+    let asked = asked(&facts.pipeline, PipelineId(record.id.0), args)?;
     let log = past
         .store
         .open_run_log(record.id)
@@ -40,8 +36,9 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
         })?;
     let journal = Journal::read(&past.store, record.id).map_err(|error| failure(&error))?;
     let pipeline = Arc::clone(&facts.pipeline);
-    let past_run = Resumption::new(Arc::clone(&pipeline), facts.first_job_id, journal, asked)
-        .map_err(|error| refused(&pipeline, &record, &error))?;
+    let pins = pins(&past, record.id, &journal)?;
+    let past_run = Resumption::new(&past.store, record.id, facts.clone(), journal, asked);
+    let past_run = past_run.map_err(|error| refused(&pipeline, &record, &error))?;
     if record.finished.is_some() && !past_run.has_work() {
         let id = record.id;
         return Err(Failure::unusable(format!("run {id} is over")).hint(format!(
@@ -58,30 +55,50 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
         .reopen_run(record.id)
         .map_err(|error| failed("go on with the run", &error))?;
     let begun = Begun { record, log };
-    let setup = machine.setup(args, begun, base, facts, Some(past_run))?;
+    let setup = machine.setup(args, begun, base, facts, pins, Some(past_run))?;
     let ended = perform(global, args, setup);
     // What the stopped process had in hand was moved to the trash when the store was opened.
-    if let Err(error) = store.maintain(TIDYING) {
-        tell(&format!("warning: failed to tidy up the store: {error}\n"));
-    }
-    ended
+    after_run(&store, &Limits::of(&project.settings), When::Now);
+    ended.map(|(exit, _)| exit)
+}
+
+/// The caches that the run relied on, as far as they are still there.
+fn pins(past: &Past, run: RunId, journal: &Journal) -> Result<Pins, Failure> {
+    let saved = journal.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Cache {
+            key,
+            outcome: CacheOutcome::Saved,
+            ..
+        } => Some(Arc::clone(key)),
+        _ => None,
+    });
+    Pins::of_past(&past.store, &past.key, run, saved)
+        .map_err(|error| failed("look for the caches of the run", &error))
 }
 
 /// What a person wants of the scheduler.
-fn asked(pipeline: &Pipeline, args: &RunArgs) -> Result<Vec<Input>, Failure> {
+fn asked(
+    pipeline: &Pipeline,
+    id: PipelineId,
+    args: &RunArgs,
+) -> Result<Vec<(PipelineId, Input)>, Failure> {
     let mut asked = Vec::new();
     for name in &args.retry {
         let jobs = jobs_named(pipeline, name)?;
-        asked.extend(jobs.into_iter().map(|job| Input::Retry { job }));
+        asked.extend(jobs.into_iter().map(|job| (id, Input::Retry { job })));
     }
     for name in &args.play {
         let jobs = jobs_named(pipeline, name)?;
-        asked.extend(jobs.into_iter().map(|job| Input::Play { job }));
+        asked.extend(jobs.into_iter().map(|job| (id, Input::Play { job })));
     }
     Ok(asked)
 }
 
-fn refused(pipeline: &Pipeline, record: &RunRecord, error: &IllegalInput) -> Failure {
+fn refused(pipeline: &Pipeline, record: &RunRecord, error: &Refused) -> Failure {
+    let error = match error {
+        Refused::Illegal { error, .. } => error,
+        Refused::Stored(error) => return failure(error),
+    };
     let (verb, expected) = match error.input {
         Input::Retry { .. } => ("retry", "only a finished job can be run again"),
         Input::Play { .. } => (

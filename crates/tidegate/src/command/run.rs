@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use tidegate_config::Loaded;
 use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
 use tidegate_plan::{Detail, Outcome, Plan};
-use tidegate_report::run::{Progress, html, junit, summary};
+use tidegate_report::run::{RunProgress, html, junit, summary};
 use tidegate_run::{
-    Base, Control, Interrupt, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
-    repository_directory, run as run_pipeline,
+    Base, Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
+    missing_artifacts, repository_directory, run as run_pipeline,
 };
 use tidegate_store::{RunId, Store};
 use tidegate_workspace::Layer;
@@ -21,12 +22,14 @@ use tidegate_world::{Subject, job_repository, tracked_paths, write_committed};
 
 use super::machine::{Machine, failed};
 use super::selection::chosen;
-use super::{require_planned, require_valid, resume, selection, show_diagnostics, unsupported};
+use super::{
+    require_planned, require_valid, resume, selection, show_diagnostics, unsupported, watch,
+};
 use crate::cli::{Global, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
 use crate::terminal::{style, tell};
-use crate::upkeep::{after_run, quota};
+use crate::upkeep::{Limits, When, after_run};
 use crate::view::view;
 
 /// Timeout of jobs that set none, GitLab's default.
@@ -37,19 +40,82 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     if args.resume.is_some() || !args.retry.is_empty() || !args.play.is_empty() {
         return resume::run(global, args);
     }
+    if args.watch {
+        return watch::run(global, args);
+    }
     let project = Project::open(global, &args.scenario)?;
+    let planned = planned(global, args, &project)?;
+    let (exit, _) = start(global, args, &project, planned)?;
+    Ok(exit)
+}
+
+/// A configuration with the part of its pipeline that shall run.
+pub(super) struct Planned {
+    /// The configuration.
+    pub(super) loaded: Loaded,
+    /// What shall run.
+    pub(super) pipeline: Arc<Pipeline>,
+    /// Caches that the plan relies on.
+    pub(super) pins: Pins,
+}
+
+impl Planned {
+    /// With another part of the pipeline.
+    pub(super) fn with(self, pipeline: Arc<Pipeline>) -> Planned {
+        Planned { pipeline, ..self }
+    }
+}
+
+/// Loads, plans and chooses what the arguments ask for.
+pub(super) fn planned(
+    global: &Global,
+    args: &RunArgs,
+    project: &Project,
+) -> Result<Planned, Failure> {
     let mut loaded = project.load()?;
+    if loaded.config.is_none()
+        && let Some(stopped) = project.stopped()
+    {
+        require_planned(global, &loaded, &stopped)?;
+        pipeline_of(&stopped)?;
+    }
     require_valid(global, &loaded)?;
     if args.force
         && let Some(config) = &mut loaded.config
     {
         selection::force(config, &args.jobs);
     }
+    let detail = match &args.jobs[..] {
+        [] => Detail::Compact,
+        named => Detail::Full {
+            jobs: named.iter().cloned().collect(),
+        },
+    };
+    let pins = Pins::default();
     let plan = project
-        .plan(&loaded, &Detail::Compact)?
+        .plan_to_run(&loaded, &detail, &pins)?
         .ok_or_else(Failure::shown)?;
     require_planned(global, &loaded, &plan)?;
-    let pipeline = chosen(global, args, pipeline_of(&plan)?, &plan)?;
+    let pipeline = chosen(global, args, &loaded, &plan)?;
+    Ok(Planned {
+        loaded,
+        pipeline,
+        pins,
+    })
+}
+
+/// Runs what was planned, from the files as they are now.
+pub(super) fn start(
+    global: &Global,
+    args: &RunArgs,
+    project: &Project,
+    planned: Planned,
+) -> Result<(Exit, RunProgress), Failure> {
+    let Planned {
+        loaded,
+        pipeline,
+        pins,
+    } = planned;
     if let Some(config) = &loaded.config {
         let problems = unsupported::problems(config, &pipeline, args.executor);
         if !problems.is_empty() {
@@ -59,16 +125,20 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
             ));
         }
     }
-    let setup = setup(&project, args, pipeline)?;
+    let setup = setup(project, args, pipeline, pins)?;
     let store = setup.store.clone();
-    let exit = perform(global, args, setup)?;
-    after_run(&store, &quota(&project.settings.cache));
-    Ok(exit)
+    let ended = perform(global, args, setup)?;
+    after_run(&store, &Limits::of(&project.settings), When::Due);
+    Ok(ended)
 }
 
 /// Runs what was set up, shows it, and says how it ended.
-pub(super) fn perform(global: &Global, args: &RunArgs, setup: RunSetup) -> Result<Exit, Failure> {
-    let pipeline = Arc::clone(&setup.pipeline);
+pub(super) fn perform(
+    global: &Global,
+    args: &RunArgs,
+    setup: RunSetup,
+) -> Result<(Exit, RunProgress), Failure> {
+    let pipeline = Arc::clone(&setup.facts.pipeline);
     let mut view = view(pipeline, global, args.quiet, args.format);
     let mut signals = None;
     let ended = run_pipeline(setup, view.as_mut(), |control| signals = watch(control));
@@ -80,20 +150,24 @@ pub(super) fn perform(global: &Global, args: &RunArgs, setup: RunSetup) -> Resul
     tell(&summary(view.progress(), style(global.color, &stderr())));
     tell(&manual_hint(view.progress()));
     write_reports(args, view.progress())?;
-    Ok(match ended.status {
+    let exit = match ended.status {
         _ if ended.interrupted => Exit::Interrupted,
+        _ if ended.unheeded_failure => Exit::Failed,
         Status::Success | Status::Manual | Status::Skipped => Exit::Fine,
         _ => Exit::Failed,
-    })
+    };
+    Ok((exit, view.progress().clone()))
 }
 
 /// How to start the jobs that wait for a person.
-fn manual_hint(progress: &Progress) -> String {
-    let waiting: Vec<String> = progress
-        .in_stage_order()
-        .filter(|(_, job)| job.status == Status::Manual)
-        .map(|(at, _)| format!("`{}`", progress.pipeline().job(at).name))
-        .collect();
+fn manual_hint(progress: &RunProgress) -> String {
+    let mut waiting = Vec::new();
+    for member in progress.members() {
+        let manual = member
+            .jobs()
+            .filter(|(_, job)| job.status == Status::Manual);
+        waiting.extend(manual.map(|(at, _)| format!("`{}`", member.name(at))));
+    }
     if waiting.is_empty() {
         return String::new();
     }
@@ -101,8 +175,8 @@ fn manual_hint(progress: &Progress) -> String {
     format!("hint: `tidegate run --play JOB` starts a job that waits for you: {names}\n")
 }
 
-fn write_reports(args: &RunArgs, progress: &Progress) -> Result<(), Failure> {
-    let write = |path: &Option<PathBuf>, render: fn(&Progress) -> String| match path {
+fn write_reports(args: &RunArgs, progress: &RunProgress) -> Result<(), Failure> {
+    let write = |path: &Option<PathBuf>, render: fn(&RunProgress) -> String| match path {
         Some(path) => std::fs::write(path, render(progress))
             .map_err(|error| failed(&format!("write {}", path.display()), &error)),
         None => Ok(()),
@@ -125,12 +199,31 @@ pub(super) fn pipeline_of(plan: &Plan) -> Result<Arc<Pipeline>, Failure> {
     }
 }
 
-fn setup(project: &Project, args: &RunArgs, pipeline: Arc<Pipeline>) -> Result<RunSetup, Failure> {
+fn setup(
+    project: &Project,
+    args: &RunArgs,
+    pipeline: Arc<Pipeline>,
+    pins: Pins,
+) -> Result<RunSetup, Failure> {
     let machine = Machine::open(project, args.workspace.as_deref())?;
     let key = project.key();
+    warn_of_missing(&machine.store, &key, &pipeline)?;
     let begun = begin(&machine.store, &key).map_err(|error| failed("begin the run", &error))?;
     let base = base(project, &machine.store, begun.record.id, Keep::Run)?;
-    machine.setup(args, begun, base, facts(project, pipeline), None)
+    machine.setup(args, begun, base, facts(project, pipeline), pins, None)
+}
+
+/// Says which artifacts of jobs that were left out cannot be had.
+fn warn_of_missing(store: &Store, key: &str, pipeline: &Pipeline) -> Result<(), Failure> {
+    let missing = missing_artifacts(store, key, pipeline);
+    for name in missing.map_err(|error| failed("look for artifacts", &error))? {
+        tell(&missing_artifacts_of(&name));
+    }
+    Ok(())
+}
+
+pub(super) fn missing_artifacts_of(name: &str) -> String {
+    format!("warning: no run has artifacts of `{name}`; `tidegate run {name}` makes some\n")
 }
 
 /// What a run of the project is begun with; its jobs get their numbers when it starts.
@@ -154,6 +247,8 @@ pub(super) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
             .default_timeout
             .map_or(DEFAULT_TIMEOUT, |period| period.0),
         shell: ShellKind::Bash,
+        origin: "".into(),
+        base_of: None,
     }
 }
 
@@ -211,14 +306,13 @@ pub(super) fn base(
             skipped.why
         ));
     }
-    let repository = match keep {
+    let (kept, repository) = match keep {
         Keep::Run => {
-            store
-                .keep_base(&taken.entry, run)
-                .map_err(|error| failed(&error))?;
-            repository_directory(store, run)
+            let kept = store.keep_base(&taken.entry, run);
+            let kept = kept.map_err(|error| failed(&error))?;
+            (Some(kept), repository_directory(store, run))
         }
-        Keep::Process => private.path().join("repository"),
+        Keep::Process => (None, private.path().join("repository")),
     };
     std::fs::create_dir(&repository).map_err(|error| failed(&error))?;
     let made = job_repository(&project.checkout, &repository).map_err(|error| failed(&error))?;
@@ -229,7 +323,7 @@ pub(super) fn base(
     let tracked = tracked_paths(&project.checkout).map_err(|error| failed(&error))?;
     let tracked: BTreeSet<PathBuf> = tracked.unwrap_or(paths).into_iter().collect();
     let tracked: Vec<PathBuf> = tracked.into_iter().collect();
-    let guard = Box::new((private, taken.lease));
+    let guard = Box::new((private, taken.lease, kept));
     Ok(Base {
         layers,
         tracked: tracked.into(),

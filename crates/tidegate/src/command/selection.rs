@@ -1,27 +1,37 @@
 //! Which jobs of a pipeline run: names, patterns, stages.
 
 use std::collections::BTreeSet;
+use std::io::stderr;
 use std::sync::Arc;
 
-use tidegate_config::Config;
+use tidegate_config::{Config, Loaded};
 use tidegate_expr::job_group_name;
 use tidegate_glob::Fnmatch;
 use tidegate_pipeline::{EventKind, Pipeline, Status};
 use tidegate_plan::Plan;
+use tidegate_report::explain;
+use tidegate_report::run::quoted;
 use tidegate_run::Journal;
 
 use super::explain::unknown;
 use super::past::{Past, failure};
+use super::run::pipeline_of;
 use crate::cli::{Global, RunArgs};
 use crate::exit::Failure;
+use crate::terminal::{style, tell};
 
 /// The part of the pipeline that the arguments choose; the whole where they choose nothing.
 pub(super) fn chosen(
     global: &Global,
     args: &RunArgs,
-    pipeline: Arc<Pipeline>,
+    loaded: &Loaded,
     plan: &Plan,
 ) -> Result<Arc<Pipeline>, Failure> {
+    let of_no_pipeline = |failure| match left_out_of(args, plan) {
+        Some(name) if plan.pipeline().is_none() => left_out(global, name, loaded, plan),
+        _ => failure,
+    };
+    let pipeline = pipeline_of(plan).map_err(of_no_pipeline)?;
     let names = if args.only_failed {
         failed_last(global)?
     } else {
@@ -33,13 +43,13 @@ pub(super) fn chosen(
     }
     let selected = pipeline
         .select(&names)
-        .map_err(|missing| left_out(&missing.0, plan))?;
+        .map_err(|missing| left_out(global, &missing.0, loaded, plan))?;
     if !args.no_needs {
         return Ok(Arc::new(selected));
     }
     let named: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     let alone = pipeline
-        .only(|job| named.contains(&*job.name) || named.contains(job_group_name(&job.name)));
+        .only(|_, job| named.contains(&*job.name) || named.contains(job_group_name(&job.name)));
     Ok(Arc::new(alone))
 }
 
@@ -57,14 +67,25 @@ pub(super) fn force(config: &mut Config, names: &[String]) {
     }
 }
 
-fn left_out(name: &str, plan: &Plan) -> Failure {
+/// The first named job that is known and was left out.
+fn left_out_of<'a>(args: &'a RunArgs, plan: &Plan) -> Option<&'a str> {
+    let is_out = |name: &&String| {
+        let decision = plan.decision(name);
+        decision.is_some_and(|decision| decision.job().is_none())
+    };
+    args.jobs.iter().find(is_out).map(String::as_str)
+}
+
+/// Explains why a job is not in the pipeline.
+fn left_out(global: &Global, name: &str, loaded: &Loaded, plan: &Plan) -> Failure {
     let mut known = plan.decisions.iter().map(|decision| &*decision.name);
-    if known.any(|known| known == name) {
-        return Failure::failed(format!("the job `{name}` is not in this pipeline"))
-            .hint(format!("`tidegate explain {name}` says why"))
-            .hint(format!(
-                "`tidegate run --force {name}` runs it all the same"
-            ));
+    if known.any(|known| known == name || job_group_name(known) == name) {
+        let style = style(global.color, &stderr());
+        tell(&explain(plan, &[name], &loaded.sources, style));
+        let name_typed = quoted(name);
+        return Failure::failed(format!("the job `{name}` is not in this pipeline")).hint(format!(
+            "`tidegate run --force {name_typed}` runs it all the same"
+        ));
     }
     unknown(name, plan.decisions.iter().map(|decision| &*decision.name))
 }
@@ -107,7 +128,7 @@ fn from_stage(stage: Option<&str>, pipeline: Arc<Pipeline>) -> Result<Arc<Pipeli
         return Err(Failure::unusable(format!("there is no stage `{stage}`"))
             .hint(format!("the stages are {names}")));
     };
-    Ok(Arc::new(pipeline.only(|job| job.stage.at() >= first)))
+    Ok(Arc::new(pipeline.only(|_, job| job.stage.at() >= first)))
 }
 
 /// Names of the jobs that failed in the last run.

@@ -1,5 +1,6 @@
 //! `tidegate shell`: a shell where a job would run.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,7 +12,7 @@ use tidegate_store::RunId;
 
 use super::machine::{Machine, environment, failed};
 use super::past::jobs_named;
-use super::run::{Keep, base, facts, pipeline_of};
+use super::run::{Keep, base, facts, missing_artifacts_of, pipeline_of};
 use super::{require_planned, require_valid};
 use crate::cli::{Global, ShellArgs};
 use crate::exit::{Exit, Failure};
@@ -56,9 +57,7 @@ pub(crate) fn run(global: &Global, args: &ShellArgs) -> Result<Exit, Failure> {
     });
     let place = place.map_err(|error| failed("make the place of the job", &error))?;
     for name in &place.missing {
-        tell(&format!(
-            "warning: no run has artifacts of `{name}`; `tidegate run {name}` makes some\n"
-        ));
+        tell(&missing_artifacts_of(name));
     }
     let ended = enter(&place, args);
     place.discard();
@@ -87,9 +86,11 @@ fn enter(place: &JobPlace, args: &ShellArgs) -> Result<Exit, Failure> {
     let status = command
         .status()
         .map_err(|error| failed(&format!("start `{program}`"), &error))?;
-    Ok(if status.success() {
-        Exit::Fine
-    } else {
-        Exit::Failed
-    })
+    // As a shell says how its last command ended.
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    Ok(code
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(Exit::Failed, Exit::Of))
 }

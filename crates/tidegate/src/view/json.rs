@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use tidegate_pipeline::{Attempt, Event, JobIdx, Pipeline, PipelineId, event_to_json};
-use tidegate_report::run::Progress;
+use tidegate_pipeline::{Event, JobKey, Pipeline, PipelineId, event_to_json};
+use tidegate_report::run::RunProgress;
 use tidegate_run::Observer;
 
 use super::View;
@@ -11,13 +11,13 @@ use crate::terminal::print;
 
 /// Writes every event as it comes, in the format of the event log; what jobs print is in their logs.
 pub(super) struct Json {
-    progress: Progress,
+    progress: RunProgress,
 }
 
 impl Json {
     pub(super) fn new(pipeline: Arc<Pipeline>) -> Json {
         Json {
-            progress: Progress::new(pipeline),
+            progress: RunProgress::new(pipeline),
         }
     }
 }
@@ -35,13 +35,17 @@ impl Observer for Json {
         let _ = print(&format!("{}\n", event_to_json(event)));
     }
 
-    fn log(&mut self, _: JobIdx, _: Attempt, _: &[u8]) {}
+    fn downstream(&mut self, id: PipelineId, parent: JobKey, pipeline: &Arc<Pipeline>) {
+        self.progress.add(id, parent, Arc::clone(pipeline));
+    }
+
+    fn log(&mut self, _: JobKey, _: &[u8]) {}
 
     fn tick(&mut self, _: u64) {}
 }
 
 impl View for Json {
-    fn progress(&self) -> &Progress {
+    fn progress(&self) -> &RunProgress {
         &self.progress
     }
 

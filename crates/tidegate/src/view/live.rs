@@ -5,9 +5,9 @@ use std::io::stdout;
 use std::sync::Arc;
 
 use rustix::termios::tcgetwinsize;
-use tidegate_pipeline::{Attempt, Event, EventKind, JobIdx, Pipeline, PipelineId, Status};
+use tidegate_pipeline::{Event, EventKind, JobKey, Pipeline, PipelineId, Status};
 use tidegate_report::Style;
-use tidegate_report::run::{PlainRun, Progress, job_table};
+use tidegate_report::run::{PlainRun, RunProgress, job_table};
 use tidegate_run::Observer;
 
 use super::View;
@@ -74,8 +74,12 @@ impl Observer for Live {
         }
     }
 
-    fn log(&mut self, job: JobIdx, _: Attempt, bytes: &[u8]) {
-        self.run.log(job, bytes);
+    fn downstream(&mut self, id: PipelineId, parent: JobKey, pipeline: &Arc<Pipeline>) {
+        self.run.add(id, parent, Arc::clone(pipeline));
+    }
+
+    fn log(&mut self, key: JobKey, bytes: &[u8]) {
+        self.run.log(key.pipeline, key.job, bytes);
     }
 
     fn tick(&mut self, now_ms: u64) {
@@ -97,7 +101,7 @@ impl Observer for Live {
 }
 
 impl View for Live {
-    fn progress(&self) -> &Progress {
+    fn progress(&self) -> &RunProgress {
         self.run.progress()
     }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tidegate_pipeline::{Attempt, Event, JobIdx, Pipeline, PipelineId};
+use tidegate_pipeline::{Event, JobKey, Pipeline, PipelineId};
 use tidegate_report::Style;
-use tidegate_report::run::{PlainRun, Progress};
+use tidegate_report::run::{PlainRun, RunProgress};
 use tidegate_run::Observer;
 
 use super::View;
@@ -35,15 +35,19 @@ impl Observer for Plain {
         show(&self.run.event(event));
     }
 
-    fn log(&mut self, job: JobIdx, _: Attempt, bytes: &[u8]) {
-        show(&self.run.log(job, bytes));
+    fn downstream(&mut self, id: PipelineId, parent: JobKey, pipeline: &Arc<Pipeline>) {
+        self.run.add(id, parent, Arc::clone(pipeline));
+    }
+
+    fn log(&mut self, key: JobKey, bytes: &[u8]) {
+        show(&self.run.log(key.pipeline, key.job, bytes));
     }
 
     fn tick(&mut self, _: u64) {}
 }
 
 impl View for Plain {
-    fn progress(&self) -> &Progress {
+    fn progress(&self) -> &RunProgress {
         self.run.progress()
     }
 

@@ -63,6 +63,11 @@ fn green(ended: Ended) -> Ended {
 }
 
 #[track_caller]
+fn passes(ended: Ended) {
+    assert_eq!(ended.code, Some(0), "{}", ended.shown());
+}
+
+#[track_caller]
 fn says(ended: &Ended, text: &str) {
     assert!(ended.stdout.contains(text), "{text}: {}", ended.shown());
 }
@@ -124,8 +129,8 @@ fn a_machine_that_only_reads_leaves_nothing() {
     says(&ended, "made 1");
     never_says(&ended, "remote cache");
     assert_eq!(files(&place), Vec::<PathBuf>::new());
-    green(on("one", &repo, &["cache", "rm", "--all"]));
-    green(on("one", &repo, &["run", "--remote-cache", "read-write"]));
+    passes(on("one", &repo, &["cache", "rm", "--all"]));
+    passes(on("one", &repo, &["run", "--remote-cache", "read-write"]));
     assert!(
         !files(&place).is_empty(),
         "the flag stands above the settings"
@@ -302,10 +307,10 @@ make: {cache: {key: $WHICH, paths: [f]}, script: ['echo $WHICH > f']}
     shared(&repo, "");
     for key in ["second", "third"] {
         let which = format!("WHICH={key}");
-        green(on("one", &repo, &["run", "--variable", &which]));
+        passes(on("one", &repo, &["run", "--variable", &which]));
     }
     // The second is only there, the third here as well: the order of the keys counts.
-    green(on("two", &repo, &["run", "--variable", "WHICH=third"]));
+    passes(on("two", &repo, &["run", "--variable", "WHICH=third"]));
     repo.write(
         ".gitlab-ci.yml",
         "use: {cache: {key: first, fallback_keys: [second, third], paths: [f], policy: pull}, script: [cat f]}\n",
@@ -325,7 +330,7 @@ fn other_refs_neither_read_nor_write_what_protected_refs_use() {
         "tidegate.toml",
         format!("{settings}[project]\nprotected_branches = [\"main\"]\n"),
     );
-    green(on("one", &repo, &["run"]));
+    passes(on("one", &repo, &["run"]));
     let protected: Vec<PathBuf> = files(&place);
     assert!(
         protected
@@ -376,7 +381,7 @@ fn other_refs_neither_read_nor_write_what_protected_refs_use() {
             1,
         ),
     );
-    green(on("three", &repo, &["run"]));
+    passes(on("three", &repo, &["run"]));
     repo.git(&["stash", "--quiet"]);
     repo.git(&["checkout", "--quiet", "main"]);
     repo.git(&["stash", "pop", "--quiet"]);
@@ -387,7 +392,7 @@ fn other_refs_neither_read_nor_write_what_protected_refs_use() {
 fn the_cache_command_looks_into_the_remote_cache() {
     let repo = project(PIPELINE, "");
     shared(&repo, "");
-    green(on("one", &repo, &["run"]));
+    passes(on("one", &repo, &["run"]));
     let key = key(&repo);
     let listed = green(on("two", &repo, &["cache", "ls", "--remote"]));
     says(&listed, &key);
@@ -396,11 +401,11 @@ fn the_cache_command_looks_into_the_remote_cache() {
     says(&why, "remote       present");
     let into = repo.data().with_file_name("copied");
     let into = into.to_str().unwrap();
-    green(on("two", &repo, &["cache", "get", "--remote", &key, into]));
+    passes(on("two", &repo, &["cache", "get", "--remote", &key, into]));
     let copied = std::fs::read_to_string(format!("{into}/deps/sub/content")).unwrap();
     assert_eq!(copied, "1\n");
     repo.write("deps/by-hand", "x");
-    green(on(
+    passes(on(
         "two",
         &repo,
         &["cache", "put", "--remote", "mine", "deps"],
@@ -409,7 +414,7 @@ fn the_cache_command_looks_into_the_remote_cache() {
         &green(on("three", &repo, &["cache", "ls", "--remote"])),
         "mine",
     );
-    green(on("three", &repo, &["cache", "rm", "--remote", "mine"]));
+    passes(on("three", &repo, &["cache", "rm", "--remote", "mine"]));
     never_says(
         &green(on("three", &repo, &["cache", "ls", "--remote"])),
         "mine",

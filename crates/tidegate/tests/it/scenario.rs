@@ -75,3 +75,31 @@ fn a_push_that_asks_for_no_pipeline_gets_none() {
     assert_eq!(ended.code, Some(1), "{}", ended.shown());
     assert!(ended.stderr.contains("[skip ci]"), "{}", ended.stderr);
 }
+
+#[test]
+fn a_broken_file_does_not_matter_where_gitlab_never_reads_it() {
+    let repo = repository("job: [a\n");
+    let skip = ["--commit-message", "fix [skip ci]"];
+    let listed = repo.run(&[&["list"][..], &skip].concat());
+    assert_eq!(listed.code, Some(0), "{}", listed.shown());
+    assert!(listed.stdout.contains("skip"), "{}", listed.stdout);
+    let run = repo.run(&[&["run"][..], &skip].concat());
+    assert_eq!(run.code, Some(1), "{}", run.shown());
+    assert!(run.stderr.contains("[skip ci]"), "{}", run.stderr);
+    let read = repo.run(&["list"]);
+    assert_eq!(read.code, Some(1), "{}", read.shown());
+}
+
+#[test]
+fn rules_see_the_number_of_the_pipeline_and_workflow_rules_do_not() {
+    let repo = repository(
+        "workflow: {rules: [{if: $CI_PIPELINE_IID, when: never}, {when: always}]}\n\
+         first: {script: [echo], rules: [{if: '$CI_PIPELINE_IID == \"1\"'}]}\n\
+         second: {script: [echo], rules: [{if: '$CI_PIPELINE_IID == \"2\"'}]}\n",
+    );
+    let has = |name: &str| repo.run(&["list"]).stdout.contains(name);
+    assert!(has("first") && !has("second"));
+    let run = repo.run(&["run"]);
+    assert_eq!(run.code, Some(0), "{}", run.shown());
+    assert!(has("second") && !has("first"));
+}

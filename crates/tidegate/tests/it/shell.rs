@@ -36,7 +36,7 @@ fn nothing_done_in_a_shell_stays() {
         .expect("it reads");
     drop(input);
     let ended = shell.wait_with_output().expect("it ends");
-    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert_eq!(ended.status.code(), Some(3), "{ended:?}");
     assert_eq!(
         String::from_utf8_lossy(&ended.stdout),
         ".git\n.gitlab-ci.yml\nnew\n"

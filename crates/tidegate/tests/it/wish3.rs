@@ -211,6 +211,9 @@ fn explain_says_what_became_of_each_need() {
                 ✓ branches
                 ✗ tags
 
+      needs
+        ✗ producer  is absent, so this job is left out (if_absent: skip)  .gitlab-ci.yml:6:17
+
     ✗ after is left out, stage deploy  .gitlab-ci.yml:8:1
       because needs consumer, which is absent (if_absent: skip)
 
@@ -219,6 +222,9 @@ fn explain_says_what_became_of_each_need() {
             ✓ refs
                 ✓ branches
                 ✗ tags
+
+      needs
+        ✗ consumer  is absent, so this job is left out (if_absent: skip)  .gitlab-ci.yml:8:38
     ----- stderr
     ");
     let repo = repository(FAST_OR_FULL);

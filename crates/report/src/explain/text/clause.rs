@@ -66,7 +66,8 @@ impl Page {
             self.line(indent, &format!("{mark} {}{said}", clause.kind));
             self.files(indent + 4, files);
         } else if let Some(caches) = &clause.caches {
-            self.line(indent, &format!("{mark} cache{unknown}"));
+            let wanted = clause.wanted.unwrap_or_default();
+            self.line(indent, &format!("{mark} cache: {wanted}{unknown}"));
             caches
                 .iter()
                 .for_each(|asked| self.asked(indent + 4, asked));

@@ -1,16 +1,19 @@
 //! Removing, pruning and verifying.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use serde_json::json;
-use tidegate_store::{Depth, Problem, Quota};
+use serde_json::{Value, json};
+use tidegate_settings::Settings;
+use tidegate_store::{Depth, Problem, Quota, Removed, Retention};
 
-use super::Caches;
+use super::{Caches, open_store};
 use crate::amount::bytes;
-use crate::cli::{Format, Global};
+use crate::cli::{Format, Global, ScenarioArgs};
 use crate::exit::{Exit, Failure};
+use crate::project::Project;
 use crate::store_args::{CachePruneArgs, CacheRmArgs, CacheVerifyArgs};
 use crate::terminal::{print, tell};
+use crate::upkeep::{Limits, Tidied, tidy};
 
 /// How long emptying the trash may take when somebody asked for it.
 const TIDYING: Duration = Duration::from_secs(600);
@@ -27,63 +30,74 @@ pub(super) fn remove(global: &Global, args: &CacheRmArgs) -> Result<Exit, Failur
     };
     for entry in &entries {
         let removed = caches.store.remove_entry(entry.id);
-        removed.map_err(|error| {
+        let removed = removed.map_err(|error| {
             Failure::unusable(format!(
                 "failed to remove the cache `{}`: {error}",
                 entry.key
             ))
         })?;
-        tell(&format!("removed {}\n", entry.key));
+        tell(&match removed {
+            Removed::Gone => format!("removed {}\n", entry.key),
+            Removed::StillLeased => format!(
+                "removed {}; a run that relies on it uses it until that ends\n",
+                entry.key
+            ),
+        });
     }
     Ok(Exit::Fine)
 }
 
-/// Removes what is beyond the limits, and empties the trash.
+/// Removes what is beyond the limits of the flags or the settings, and empties the trash.
 pub(super) fn prune(global: &Global, args: &CachePruneArgs) -> Result<Exit, Failure> {
     let failed =
         |error: &dyn std::fmt::Display| Failure::unusable(format!("failed to prune: {error}"));
-    let caches = Caches::open(global)?;
-    let quota = Quota {
-        bytes: args.max_size,
-        project_bytes: args.max_project_size,
-        age: args
-            .max_age_days
-            .map(|days| Duration::from_secs(days * 86_400)),
-    };
-    let now = SystemTime::now();
-    let pruned = caches
-        .store
-        .prune(&quota, now)
-        .map_err(|error| failed(&error))?;
-    let expired = caches
-        .store
-        .expire_artifacts(now)
-        .map_err(|error| failed(&error))?;
-    let tidied = caches
-        .store
-        .maintain(TIDYING)
-        .map_err(|error| failed(&error))?;
+    let project = Project::open(global, &ScenarioArgs::default())?;
+    let store = open_store(&project.data_dir)?;
+    let done = tidy(&store, &limits(args, &project.settings), TIDYING);
+    let done = done.map_err(|error| failed(&error))?;
     print(&match args.format {
-        Format::Json => format!(
-            "{}\n",
-            json!({
-                "keys": pruned.keys,
-                "bytes": pruned.bytes,
-                "artifacts": expired,
-                "superseded": tidied.superseded,
-                "orphans": tidied.orphans,
-                "trash_empty": tidied.trash_empty,
-            })
-        ),
+        Format::Json => format!("{}\n", as_json(&done)),
         Format::Human => format!(
-            "{} caches and {} artifacts removed, {} freed; {} older versions dropped\n",
-            pruned.keys,
-            expired,
-            bytes(pruned.bytes),
-            tidied.superseded
+            "{} caches, {} snapshots, {} runs and {} artifacts removed, {} freed; {} older versions dropped\n",
+            done.pruned.caches,
+            done.pruned.snapshots,
+            done.runs,
+            done.artifacts,
+            bytes(done.pruned.bytes),
+            done.maintained.superseded
         ),
     })?;
     Ok(Exit::Fine)
+}
+
+/// What the flags say, else the settings.
+fn limits(args: &CachePruneArgs, settings: &Settings) -> Limits {
+    let Limits { quota, retention } = Limits::of(settings);
+    let days = |days: u64| Duration::from_secs(days.saturating_mul(86_400));
+    Limits {
+        quota: Quota {
+            bytes: args.max_size.or(quota.bytes),
+            project_bytes: args.max_project_size.or(quota.project_bytes),
+            age: args.max_age_days.map(days).or(quota.age),
+        },
+        retention: Retention {
+            runs: args.keep_runs.or(retention.runs),
+            age: args.max_run_age_days.map(days).or(retention.age),
+        },
+    }
+}
+
+fn as_json(done: &Tidied) -> Value {
+    json!({
+        "caches": done.pruned.caches,
+        "snapshots": done.pruned.snapshots,
+        "bytes": done.pruned.bytes,
+        "runs": done.runs,
+        "artifacts": done.artifacts,
+        "superseded": done.maintained.superseded,
+        "orphans": done.maintained.orphans,
+        "trash_empty": done.maintained.trash_empty,
+    })
 }
 
 /// Compares the disk with what was saved. Problems make it fail.
