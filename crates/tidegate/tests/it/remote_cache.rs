@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tidegate_testkit::{Ended, Sandbox, skip};
-use zip::write::{FullFileOptions, SimpleFileOptions};
-use zip::{CompressionMethod, ZipWriter};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 use crate::repository;
 
@@ -202,32 +202,81 @@ fn a_servers_name_in_the_projects_file_is_not_trusted_with_credentials() {
     says(&ended, "made 1");
 }
 
-/// A zip with what GitLab's runner writes into one: entries in order, sizes behind the contents, times and owners in extra fields.
+/// A zip byte by byte as GitLab's runner writes it: entries in order, sizes behind the contents, times (`UT`) and owners (`ux`) in
+/// extra fields, files stored where packing does not pay.
 fn as_a_runner_packs_it(content: &str) -> Vec<u8> {
-    let mut writer = ZipWriter::new_stream(Vec::new());
-    let options = |mode: u32| {
-        let mut options = FullFileOptions::default()
-            .compression_method(CompressionMethod::Deflated)
-            .unix_permissions(mode);
-        let mut time = vec![1];
-        time.extend(1_700_000_000_u32.to_le_bytes());
-        options.add_extra_field(0x5455, time, false).unwrap();
-        let owner = [1, 4, 0, 0, 0, 0, 4, 0, 0, 0, 0];
-        options
-            .add_extra_field(0x7875, owner.to_vec(), false)
-            .unwrap();
-        options
+    let mut archive = Vec::new();
+    let mut directory = Vec::new();
+    let entries = [
+        ("deps/", 0o040_755, ""),
+        ("deps/link", 0o120_777, "sub/content"),
+        ("deps/sub/", 0o040_755, ""),
+        ("deps/sub/content", 0o100_640, content),
+    ];
+    let mut extra = vec![0x55, 0x54, 5, 0, 1];
+    extra.extend(1_700_000_000_u32.to_le_bytes());
+    extra.extend([0x75, 0x78, 11, 0, 1, 4, 0xe8, 3, 0, 0, 4, 0xe8, 3, 0, 0]);
+    for (name, mode, content) in entries {
+        let offset = archive.len() as u32;
+        let sizes_behind: u16 = if content.is_empty() { 0 } else { 8 };
+        let names = [name.len() as u16, extra.len() as u16];
+        let mut fixed = Vec::new();
+        // Needs version 2.0; UTF-8 names; stored; a day in 2023.
+        for number in [20, 0x800 | sizes_behind, 0, 0, 0x576e] {
+            fixed.extend(u16::to_le_bytes(number));
+        }
+        let sums = [
+            crc32(content.as_bytes()),
+            content.len() as u32,
+            content.len() as u32,
+        ];
+        let sums: Vec<u8> = sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
+        let names: Vec<u8> = names
+            .iter()
+            .flat_map(|length| length.to_le_bytes())
+            .collect();
+        archive.extend(b"PK\x03\x04");
+        archive.extend(&fixed);
+        archive.extend(if content.is_empty() {
+            &sums[..]
+        } else {
+            &[0; 12]
+        });
+        archive.extend(&names);
+        archive.extend(name.as_bytes());
+        archive.extend(&extra);
+        archive.extend(content.as_bytes());
+        if !content.is_empty() {
+            archive.extend(b"PK\x07\x08");
+            archive.extend(&sums);
+        }
+        directory.extend(b"PK\x01\x02\x14\x03");
+        directory.extend(&fixed);
+        directory.extend(&sums);
+        directory.extend(&names);
+        // No comment, first disk, no internal attributes.
+        directory.extend([0; 6]);
+        directory.extend(u32::to_le_bytes(mode << 16));
+        directory.extend(offset.to_le_bytes());
+        directory.extend(name.as_bytes());
+        directory.extend(&extra);
+    }
+    let place = archive.len() as u32;
+    archive.extend(&directory);
+    archive.extend(b"PK\x05\x06\0\0\0\0\x04\0\x04\0");
+    archive.extend((directory.len() as u32).to_le_bytes());
+    archive.extend(place.to_le_bytes());
+    archive.extend([0, 0]);
+    archive
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, byte: &u8| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+        })
     };
-    writer.add_directory("deps/", options(0o755)).unwrap();
-    writer
-        .add_symlink("deps/link", "sub/content", SimpleFileOptions::default())
-        .unwrap();
-    writer.add_directory("deps/sub/", options(0o755)).unwrap();
-    writer
-        .start_file("deps/sub/content", options(0o640))
-        .unwrap();
-    writer.write_all(content.as_bytes()).unwrap();
-    writer.finish().unwrap().into_inner()
+    !bytes.iter().fold(!0, step)
 }
 
 #[test]
