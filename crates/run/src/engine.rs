@@ -74,6 +74,7 @@ pub fn run(
         log_limit: setup.log_limit,
         version: setup.version,
         remote: setup.remote,
+        providers: setup.providers,
         sender,
     };
     let pipeline = PipelineRun::new(record, setup.facts, None, shared);

@@ -26,8 +26,10 @@ mod journal;
 mod message;
 mod pins;
 mod remote;
+mod results;
 mod save;
 mod saved_by;
+mod secrets;
 mod setup;
 mod shell;
 mod snapshot;
@@ -46,6 +48,7 @@ pub use journal::{Follow, Journal, JournalError};
 pub use pins::Pins;
 pub use remote::RemoteCaches;
 pub use saved_by::SavedBy;
+pub use secrets::{Providers, SecretSource, Unprovided};
 pub use setup::{
     Base, Begun, Observer, ProjectFacts, RunEnd, RunError, RunSetup, begin, begin_downstream,
 };

@@ -15,6 +15,7 @@ use crate::downstream::Planner;
 use crate::engine::Resumption;
 use crate::pins::Pins;
 use crate::remote::RemoteCaches;
+use crate::secrets::Providers;
 use crate::stored_run::{StoredRun, StoredRunError};
 
 /// A run that is registered and has not started.
@@ -80,6 +81,8 @@ pub struct RunSetup {
     pub grace: Duration,
     /// Bytes of log kept of each job.
     pub log_limit: u64,
+    /// Where the values of secrets and ID tokens come from.
+    pub providers: Providers,
     /// Version of this program, shown to jobs as their runner's.
     pub version: String,
 }

@@ -2,6 +2,7 @@
 
 mod cache;
 mod includes;
+mod secrets;
 mod variables;
 
 use std::num::NonZeroUsize;
@@ -16,6 +17,7 @@ pub use cache::{
     Service,
 };
 pub use includes::{Includes, ProjectMapping, RemoteSection, TemplateMapping};
+pub use secrets::{Source, Sources};
 pub use variables::{SettingValue, SettingValues, VariableName, Variables};
 
 /// All settings.
@@ -46,6 +48,10 @@ pub struct Settings {
     pub includes: Includes,
     /// How much the store keeps.
     pub cache: Cache,
+    /// Where `secrets` come from.
+    pub secrets: Sources,
+    /// Where `id_tokens` come from.
+    pub id_tokens: Sources,
 }
 
 /// Whose language is read.
@@ -273,6 +279,8 @@ impl Settings {
             variables: self.variables.over(below.variables),
             includes: self.includes.over(below.includes),
             cache: self.cache.over(below.cache),
+            secrets: sources_over(self.secrets, below.secrets),
+            id_tokens: sources_over(self.id_tokens, below.id_tokens),
         }
     }
 
@@ -283,7 +291,17 @@ impl Settings {
         }
         self.includes.anchor(dir, home);
         self.cache.remote.anchor(dir, home);
+        for source in self.secrets.values_mut().chain(self.id_tokens.values_mut()) {
+            if let Source::File(path) = source {
+                anchor(path, dir, home);
+            }
+        }
     }
+}
+
+fn sources_over(own: Sources, mut below: Sources) -> Sources {
+    below.extend(own);
+    below
 }
 
 fn anchor(path: &mut PathBuf, dir: &Path, home: Option<&Path>) {

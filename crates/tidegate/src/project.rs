@@ -12,8 +12,8 @@ use tidegate_scenario::{CacheState, Fact, Facts, Place, Recorder, Scenario, Worl
 use tidegate_settings::Settings;
 use tidegate_store::Store;
 use tidegate_world::{
-    CacheProbe, Checkout, CheckoutError, Credentials, Fetcher, FetcherSetup, GitWorld, Lock,
-    Network, Shelf, Subject, local_scenario,
+    CacheProbe, Checkout, CheckoutError, Credentials, Fetcher, FetcherSetup, GitWorld, KnownTree,
+    Lock, Network, Shelf, Subject, local_scenario,
 };
 
 use crate::cli::{DialectName, EditionName, Global, ScenarioArgs};
@@ -40,6 +40,7 @@ pub(crate) struct Project {
     root: RootFile,
     reading: tidegate_config::Settings,
     network: Network,
+    tree: KnownTree,
 }
 
 impl Project {
@@ -91,15 +92,21 @@ impl Project {
             root,
             reading,
             network,
+            tree: KnownTree::default(),
         })
     }
 
-    /// Loads the configuration. What was fetched for it is pinned in `tidegate.lock`.
+    /// Loads the configuration for planning. What was fetched for it is pinned in `tidegate.lock`.
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
+        self.load_as(&for_planning(&self.reading))
+    }
+
+    /// As [`Project::load`], with what was written: for showing and checking it.
+    pub(crate) fn load_written(&self) -> Result<Loaded, Failure> {
         self.load_as(&self.reading)
     }
 
-    /// As [`Project::load`], recording what merging replaced.
+    /// As [`Project::load_written`], recording what merging replaced.
     pub(crate) fn load_with_origins(&self) -> Result<Loaded, Failure> {
         let reading = tidegate_config::Settings {
             record_origins: true,
@@ -112,7 +119,8 @@ impl Project {
     pub(crate) fn load_recorded(&self) -> Result<(Loaded, Facts), Failure> {
         self.in_world(|world| {
             let recorder = Recorder::new(world);
-            let loaded = load(&self.root, &self.scenario, &recorder, &self.reading)?;
+            let reading = for_planning(&self.reading);
+            let loaded = load(&self.root, &self.scenario, &recorder, &reading)?;
             Ok((loaded, recorder.into_facts()))
         })
     }
@@ -248,6 +256,7 @@ impl Project {
             ),
         });
         let world = GitWorld::new(&self.checkout, self.subject, caches)
+            .with_tree(&self.tree)
             .with_fetcher(Some(&fetcher))
             .with_own_project(&project.path, &project.default_branch);
         let answer = ask(&world).map_err(broken)?;
@@ -259,7 +268,7 @@ impl Project {
         Ok(answer)
     }
 
-    /// The files jobs see, relative to the project root.
+    /// The files jobs see as they are now, relative to the project root.
     pub(crate) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
         let caches = self.caches();
         let world = GitWorld::new(&self.checkout, self.subject, &caches);
@@ -417,6 +426,14 @@ impl CacheProbe for StoredCaches<'_> {
             Some(_) => Ok(CacheState::Present),
             None => self.elsewhere.state(key),
         }
+    }
+}
+
+/// Settings for a load that is only planned: what was written is not kept, which saves more memory than all the rest takes.
+pub(crate) fn for_planning(reading: &tidegate_config::Settings) -> tidegate_config::Settings {
+    tidegate_config::Settings {
+        keep_written: false,
+        ..reading.clone()
     }
 }
 

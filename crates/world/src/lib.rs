@@ -36,7 +36,7 @@ pub use committed::{tracked_paths, write_committed};
 pub use credentials::Credentials;
 pub use fetcher::{Fetcher, FetcherSetup, Network};
 pub use git::GitError;
-pub use git_world::{CacheProbe, GitWorld, NoCaches, Subject};
+pub use git_world::{CacheProbe, GitWorld, KnownTree, NoCaches, Subject};
 pub use http::trusted_roots;
 pub use job_repository::{JobRepositoryError, job_repository};
 pub use local::local_scenario;

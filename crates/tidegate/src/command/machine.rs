@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
 use tidegate_pipeline::CacheSuffix;
-use tidegate_run::{Base, Begun, NoPlanner, Pins, RemoteCaches, Resumption, RunSetup, StoredRun};
+use tidegate_run::{
+    Base, Begun, NoPlanner, Pins, Providers, RemoteCaches, Resumption, RunSetup, SecretSource,
+    StoredRun,
+};
+use tidegate_settings::{Source, Sources};
 use tidegate_store::Store;
 use tidegate_workspace::{Backend, Wanted as WantedBackend, probe};
 
@@ -30,6 +34,7 @@ pub(super) struct Machine {
     remote: Wanted,
     /// What the settings say of runs.
     settings: tidegate_settings::Run,
+    providers: Providers,
 }
 
 impl Machine {
@@ -55,6 +60,7 @@ impl Machine {
             backend,
             remote: project.remote.clone(),
             settings,
+            providers: providers(project),
         })
     }
 
@@ -107,9 +113,30 @@ impl Machine {
                 .settings
                 .log_limit
                 .map_or(TraceOptions::DEFAULT_LIMIT, |size| size.0),
+            providers: self.providers,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }
+}
+
+/// Where secrets and ID tokens come from.
+pub(super) fn providers(project: &Project) -> Providers {
+    let sources = |sources: &Sources| sources.iter().map(source).collect();
+    Providers {
+        secrets: sources(&project.settings.secrets),
+        id_tokens: sources(&project.settings.id_tokens),
+        directory: project.checkout.root.clone(),
+        environment: std::env::vars_os().collect(),
+    }
+}
+
+fn source((key, source): (&String, &Source)) -> (String, SecretSource) {
+    let source = match source {
+        Source::Variable(name) => SecretSource::Variable(name.clone()),
+        Source::File(path) => SecretSource::File(path.clone()),
+        Source::Command(command) => SecretSource::Command(command.clone()),
+    };
+    (key.clone(), source)
 }
 
 /// The environment jobs start from.

@@ -20,7 +20,7 @@ use tidegate_store::{RunId, Store};
 use tidegate_workspace::Layer;
 use tidegate_world::{Subject, job_repository, tracked_paths, write_committed};
 
-use super::machine::{Machine, failed};
+use super::machine::{Machine, failed, providers};
 use super::selection::chosen;
 use super::{
     require_planned, require_valid, resume, selection, show_diagnostics, unsupported, watch,
@@ -117,7 +117,7 @@ pub(super) fn start(
         pins,
     } = planned;
     if let Some(config) = &loaded.config {
-        let problems = unsupported::problems(config, &pipeline, args.executor);
+        let problems = unsupported::problems(config, &pipeline, args.executor, &providers(project));
         if !problems.is_empty() {
             show_diagnostics(global, &loaded, &problems);
             return Err(Failure::unusable(

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use tidegate_pipeline::{EventKind, JobIdx, Status};
+use tidegate_pipeline::{EventKind, JobIdx, JobResult, Status};
+use tidegate_report::run::{RunProgress, results};
 use tidegate_run::{Journal, StoredRun};
 use tidegate_store::RunRecord;
 
@@ -38,6 +39,9 @@ struct Shown {
     sha: String,
     duration: Option<Duration>,
     jobs: BTreeMap<&'static str, usize>,
+    results: Vec<JobResult>,
+    /// The same for people.
+    left: Vec<String>,
 }
 
 impl Shown {
@@ -51,15 +55,31 @@ impl Shown {
             None => "stopped".to_owned(),
         };
         // A run that never began has no facts, one whose log is damaged no jobs; both are still listed.
-        let git = StoredRun::load(store, record.id).map(|facts| facts.git);
-        let git = git.unwrap_or_default();
+        let facts = StoredRun::load(store, record.id).ok();
         let journal = Journal::read(store, record.id).unwrap_or_default();
         let first = journal.events.first().map(|event| event.at_ms);
         let last = journal.events.last().map(|event| event.at_ms);
         let duration = first
             .zip(last)
             .map(|(first, last)| Duration::from_millis(last.saturating_sub(first)));
+        let progress = facts.as_ref().map(|facts| {
+            let mut progress = RunProgress::new(facts.pipeline.clone());
+            journal
+                .events
+                .iter()
+                .for_each(|event| progress.apply(event));
+            progress
+        });
+        let left = progress.as_ref();
+        let left = left.map(|progress| results(progress, Some(record.id.0)));
+        let made = progress
+            .iter()
+            .flat_map(|progress| progress.root().results());
+        let made = made.map(|(_, result)| result.clone()).collect();
+        let git = facts.map(|facts| facts.git).unwrap_or_default();
         Ok(Shown {
+            results: made,
+            left: left.unwrap_or_default(),
             status,
             ref_name: git.ref_name,
             sha: git.sha,
@@ -119,6 +139,9 @@ fn table(runs: &[Shown]) -> String {
         );
         text.push_str(row.trim_end());
         text.push('\n');
+        for line in &run.left {
+            let _ = writeln!(text, "{:>id$}  {line}", "");
+        }
     }
     text
 }
@@ -145,6 +168,7 @@ fn as_json(runs: &[Shown]) -> String {
             "ref": run.ref_name,
             "sha": run.sha,
             "jobs": run.jobs,
+            "results": run.results,
         })
     });
     let runs: Vec<_> = runs.collect();

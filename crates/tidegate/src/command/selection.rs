@@ -60,7 +60,7 @@ pub(super) fn force(config: &mut Config, names: &[String]) {
         if names.iter().any(is_named) {
             let body = Arc::make_mut(&mut job.body);
             // A job without any rule is always in.
-            body.rules = Some(Vec::new());
+            body.rules = Some(Arc::default());
             body.only = None;
             body.except = None;
         }

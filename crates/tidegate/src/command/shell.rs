@@ -10,7 +10,7 @@ use tidegate_plan::Detail;
 use tidegate_run::{JobPlace, ShellSetup};
 use tidegate_store::RunId;
 
-use super::machine::{Machine, environment, failed};
+use super::machine::{Machine, environment, failed, providers};
 use super::past::jobs_named;
 use super::run::{Keep, base, facts, missing_artifacts_of, pipeline_of};
 use super::{require_planned, require_valid};
@@ -53,6 +53,7 @@ pub(crate) fn run(global: &Global, args: &ShellArgs) -> Result<Exit, Failure> {
         facts,
         job,
         runs,
+        providers: providers(&project),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     });
     let place = place.map_err(|error| failed("make the place of the job", &error))?;
