@@ -159,8 +159,8 @@ impl Bucket {
         let mut builder = AmazonS3Builder::new();
         match &self.credentials {
             Credentials::Variables(variables) => {
-                let known = |wanted: &&str| variables.iter().any(|(name, _)| name == wanted);
-                if !S3_IDENTITY.iter().any(|name| known(&name)) {
+                let known = |wanted: &str| variables.iter().any(|(name, _)| name == wanted);
+                if !S3_IDENTITY.iter().any(|name| known(name)) {
                     return Err(RemoteError::Setup(
                         "nothing says who asks: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
                          `credentials` in the settings"
