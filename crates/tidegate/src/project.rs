@@ -8,7 +8,9 @@ use tidegate_pipeline::CacheSuffix;
 use tidegate_plan::{Detail, Plan, cache_suffix, plan_with, stopped_before_loading};
 use tidegate_remote::Remote;
 use tidegate_run::Pins;
-use tidegate_scenario::{CacheState, Fact, Facts, Place, Recorder, Scenario, World, WorldError};
+use tidegate_scenario::{
+    CacheState, Fact, Facts, Place as WorldPlace, Recorder, Scenario, World, WorldError,
+};
 use tidegate_settings::Settings;
 use tidegate_store::Store;
 use tidegate_world::{
@@ -41,6 +43,17 @@ pub(crate) struct Project {
     reading: tidegate_config::Settings,
     network: Network,
     tree: KnownTree,
+}
+
+/// Where a project is, and which tree its jobs see.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// Its root.
+    pub directory: &'a Path,
+    /// Its configuration file.
+    pub file: &'a str,
+    /// Which tree.
+    pub subject: Subject,
 }
 
 impl Project {
@@ -76,11 +89,7 @@ impl Project {
         let data_dir = data_dir(given)?;
         scenario.iid = next_iid(&data_dir, &project_key(&checkout, &scenario));
         let reading = reading(global, &settings)?;
-        let network = match (global.offline, global.update) {
-            (true, _) => Network::Forbidden,
-            (_, true) => Network::Refresh,
-            _ => Network::WhenNeeded,
-        };
+        let network = network(global);
         let remote = Wanted::of(&settings.cache, global, scenario.project.id);
         Ok(Project {
             checkout,
@@ -94,6 +103,68 @@ impl Project {
             network,
             tree: KnownTree::default(),
         })
+    }
+
+    /// The project in a place, in another situation and with another configuration.
+    pub(crate) fn again(
+        global: &Global,
+        place: Place<'_>,
+        mut scenario: Scenario,
+        root: RootFile,
+        store: &Store,
+    ) -> Result<Project, Failure> {
+        let checkout = Checkout::at(place.directory.to_owned(), place.file.to_owned());
+        let settings = settings(&checkout)?;
+        let data_dir = store.directory().to_owned();
+        scenario.iid = next_iid(&data_dir, &project_key(&checkout, &scenario));
+        Ok(Project {
+            reading: reading(global, &settings)?,
+            network: network(global),
+            subject: place.subject,
+            remote: Wanted::of(&settings.cache, global, scenario.project.id),
+            checkout,
+            scenario,
+            data_dir,
+            settings,
+            root,
+            tree: KnownTree::default(),
+        })
+    }
+
+    /// What the settings files say for a project in a place.
+    pub(crate) fn settings_of(place: Place<'_>) -> Result<Settings, Failure> {
+        settings(&Checkout::at(
+            place.directory.to_owned(),
+            place.file.to_owned(),
+        ))
+    }
+
+    /// Loads the configuration and, where it has no errors, plans its pipeline, in a world made of the project's own.
+    pub(crate) fn load_and_plan(
+        &self,
+        world: &dyn World,
+    ) -> Result<(Loaded, Option<Plan>), WorldError> {
+        let loaded = load(
+            &self.root,
+            &self.scenario,
+            world,
+            &for_planning(&self.reading),
+        )?;
+        let plan = match &loaded.config {
+            Some(config) => {
+                let settings = self.planning();
+                let detail = Detail::Compact;
+                Some(plan_with(
+                    config,
+                    &self.scenario,
+                    world,
+                    &detail,
+                    &settings,
+                )?)
+            }
+            None => None,
+        };
+        Ok((loaded, plan))
     }
 
     /// Loads the configuration for planning. What was fetched for it is pinned in `tidegate.lock`.
@@ -167,6 +238,17 @@ impl Project {
         let Some(config) = &loaded.config else {
             return Ok(None);
         };
+        let settings = self.planning();
+        let ask = |world: &dyn World| plan_with(config, &self.scenario, world, detail, &settings);
+        self.in_world_to_run(pins, ask).map(Some)
+    }
+
+    /// Asks the world something for a run: the caches that it says are there are kept for it in `pins`.
+    pub(crate) fn in_world_to_run<T>(
+        &self,
+        pins: &Pins,
+        ask: impl FnOnce(&dyn World) -> Result<T, WorldError>,
+    ) -> Result<T, Failure> {
         let caches = KeptCaches {
             directory: &self.data_dir,
             key: self.key(),
@@ -174,9 +256,7 @@ impl Project {
             pins,
             elsewhere: self.elsewhere(),
         };
-        let settings = self.planning();
-        let ask = |world: &dyn World| plan_with(config, &self.scenario, world, detail, &settings);
-        self.in_world_of(&caches, ask).map(Some)
+        self.in_world_of(&caches, ask)
     }
 
     /// As [`Project::plan`], as if exactly these paths had changed.
@@ -272,7 +352,7 @@ impl Project {
     pub(crate) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
         let caches = self.caches();
         let world = GitWorld::new(&self.checkout, self.subject, &caches);
-        match world.tree(&Place::Here).map_err(broken)? {
+        match world.tree(&WorldPlace::Here).map_err(broken)? {
             Fact::Known(paths) => Ok(paths
                 .as_slice()
                 .iter()
@@ -313,6 +393,15 @@ fn next_iid(data_dir: &Path, key: &str) -> Option<u64> {
         return Some(1);
     }
     Store::open(data_dir).ok()?.next_iid(key).ok()
+}
+
+/// What may be fetched.
+fn network(global: &Global) -> Network {
+    match (global.offline, global.update) {
+        (true, _) => Network::Forbidden,
+        (_, true) => Network::Refresh,
+        _ => Network::WhenNeeded,
+    }
 }
 
 /// The settings files of the project and of the user.

@@ -18,6 +18,7 @@ mod credentials;
 mod lock;
 mod shelf;
 mod sources;
+mod submodules;
 
 mod address;
 mod budget;
@@ -41,6 +42,8 @@ pub use http::trusted_roots;
 pub use job_repository::{JobRepositoryError, job_repository};
 pub use local::local_scenario;
 pub use lock::{Lock, LockError};
+pub use plain::{plain_file, plain_files};
 pub use shelf::{NoShelf, Shelf};
 pub use sources::{FetchLimits, Location, ProjectSource, RemotePolicy, Sources, TemplateSource};
+pub use submodules::{Submodule, submodules};
 pub use wildcard::wildcard_matches;

@@ -236,7 +236,7 @@ fn pipeline(global: &Global) -> Result<Vec<Finding>, Failure> {
     let Some(Outcome::Created(pipeline)) = plan.map(|plan| plan.outcome) else {
         return Ok(vec![good(what, "nothing would run now".to_owned())]);
     };
-    let problems = unsupported::problems(config, &pipeline, None, &providers(&project));
+    let problems = unsupported::problems(config, &pipeline, None, &providers(&project), false);
     if problems.is_empty() {
         let says = format!(
             "everything its {} jobs ask for is there",

@@ -7,15 +7,15 @@ use std::time::Duration;
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
 use tidegate_pipeline::CacheSuffix;
 use tidegate_run::{
-    Base, Begun, NoPlanner, Pins, Providers, RemoteCaches, Resumption, RunSetup, SecretSource,
-    StoredRun,
+    Base, Begun, Pins, Providers, RemoteCaches, Resumption, RunSetup, SecretSource, StoredRun,
 };
 use tidegate_settings::{Source, Sources};
 use tidegate_store::Store;
 use tidegate_workspace::{Backend, Wanted as WantedBackend, probe};
 
 use crate::SUPERVISE;
-use crate::cli::RunArgs;
+use crate::cli::{Global, RunArgs};
+use crate::downstream::Downstream;
 use crate::exit::Failure;
 use crate::project::Project;
 use crate::remote_cache::{Wanted, of_run};
@@ -26,6 +26,8 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// The store and how work trees are made in it.
 pub(super) struct Machine {
+    /// How downstream pipelines are read.
+    global: Global,
     /// The store.
     pub(super) store: Store,
     /// How work trees are made.
@@ -39,7 +41,11 @@ pub(super) struct Machine {
 
 impl Machine {
     /// Opens the store, making it where it is missing, and finds the way to make work trees.
-    pub(super) fn open(project: &Project, workspace: Option<&str>) -> Result<Machine, Failure> {
+    pub(super) fn open(
+        global: &Global,
+        project: &Project,
+        workspace: Option<&str>,
+    ) -> Result<Machine, Failure> {
         let settings = project.settings.run.clone();
         let of_settings = settings.workspace.map(|workspace| workspace.name());
         let data_dir = &project.data_dir;
@@ -56,6 +62,7 @@ impl Machine {
             .choose(wanted)
             .map_err(|error| failed("make work trees", &error))?;
         Ok(Machine {
+            global: global.clone(),
             store,
             backend,
             remote: project.remote.clone(),
@@ -99,7 +106,12 @@ impl Machine {
             begun,
             past,
             facts,
-            planner: Arc::new(NoPlanner),
+            planner: Arc::new(Downstream::new(
+                &self.global,
+                args.executor,
+                self.providers.clone(),
+                self.store.clone(),
+            )),
             store: self.store,
             executor: ShellExecutor::of_this_binary(SUPERVISE)
                 .map_err(|error| failed("find this program's own file", &error))?,

@@ -1,6 +1,6 @@
 //! Keywords that are valid and cannot be carried out yet: named with their line, never ignored.
 
-use tidegate_config::{Config, Job, JobKind, NeedSpec};
+use tidegate_config::{Config, Job, NeedSpec};
 use tidegate_pipeline::{Build, NotRunnable, Pipeline};
 use tidegate_run::{Providers, Unprovided};
 use tidegate_source::{Diagnostic, Span};
@@ -11,11 +11,14 @@ use crate::cli::Executor;
 /// What the jobs of a pipeline ask for that a run cannot give.
 ///
 /// An image or a service needs a container engine, which is not used yet; who asks for the shell executor does without.
-pub(super) fn problems(
+///
+/// In a `downstream` pipeline jobs of the pipelines above can be needed; there are none above others.
+pub(crate) fn problems(
     config: &Config,
     pipeline: &Pipeline,
     executor: Option<Executor>,
     providers: &Providers,
+    downstream: bool,
 ) -> Vec<Diagnostic> {
     let jobs = config
         .jobs
@@ -28,7 +31,7 @@ pub(super) fn problems(
     };
     let all = jobs.flat_map(|job| {
         let of_build = build(job).map(|build| of_build(job, build, providers));
-        of_job(job, executor)
+        of_job(job, executor, downstream)
             .into_iter()
             .chain(of_build.into_iter().flatten())
     });
@@ -42,7 +45,7 @@ pub(super) fn problems(
     problems
 }
 
-fn of_job(job: &Job, executor: Option<Executor>) -> Vec<Diagnostic> {
+fn of_job(job: &Job, executor: Option<Executor>, downstream: bool) -> Vec<Diagnostic> {
     let body = &job.body;
     let mut problems = Vec::new();
     let mut say = |keyword: &str, span: Span, what: &str| {
@@ -52,13 +55,6 @@ fn of_job(job: &Job, executor: Option<Executor>) -> Vec<Diagnostic> {
         );
         problems.push(Diagnostic::error("not-built-yet", text).at(span));
     };
-    if let JobKind::Bridge(trigger) = &body.kind {
-        say(
-            "trigger",
-            trigger.span,
-            "pipelines triggered by a pipeline are not run",
-        );
-    }
     if executor.is_none() {
         let hint =
             "containers are not run; `--executor shell` runs the job in the shell of this machine";
@@ -70,11 +66,16 @@ fn of_job(job: &Job, executor: Option<Executor>) -> Vec<Diagnostic> {
         }
     }
     for need in job.needs.iter().flat_map(|needs| &needs.entries) {
-        let what = "artifacts of other pipelines are not fetched";
         match need {
-            NeedSpec::Pipeline(need) => say("needs:pipeline", need.pipeline.span, what),
-            NeedSpec::Project(need) => say("needs:project", need.project.span, what),
-            NeedSpec::Job { .. } | NeedSpec::Any(_) => {}
+            NeedSpec::Pipeline(need) if need.job.is_some() && !downstream => {
+                let what = "there is no pipeline above this one that could be meant";
+                say("needs:pipeline", need.pipeline.span, what);
+            }
+            NeedSpec::Project(need) => {
+                let what = "artifacts of other projects are not fetched";
+                say("needs:project", need.project.span, what);
+            }
+            NeedSpec::Pipeline(_) | NeedSpec::Job { .. } | NeedSpec::Any(_) => {}
         }
     }
     for (keyword, _) in &body.further {

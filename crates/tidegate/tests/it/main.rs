@@ -1,7 +1,9 @@
 //! Tests from outside: the binary on temporary repositories.
 
+mod auto_cancel;
 mod broken;
 mod cache;
+mod downstream;
 mod files;
 mod interrupt;
 mod leases;
@@ -20,6 +22,7 @@ mod selection;
 mod served;
 mod settings;
 mod shell;
+mod sources;
 mod store_commands;
 mod upkeep;
 mod variables;
