@@ -10,7 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tidegate_config::Loaded;
 use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
-use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
+use tidegate_plan::{Detail, Outcome, Plan};
 use tidegate_report::run::{RunProgress, html, junit, summary};
 use tidegate_run::{
     Base, Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, SubmoduleFiles, base_tree,
@@ -289,7 +289,7 @@ pub(crate) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
             url: format!("{}/{path}", server.url()),
         },
         git: git(project),
-        suffix: cache_suffix(scenario, ProtectedCaches::default()),
+        suffix: project.cache_suffix(),
         default_timeout: project
             .settings
             .run
