@@ -78,10 +78,10 @@ fn of_job(job: &Job, means: &Means<'_>) -> Vec<Diagnostic> {
     if means.executor.is_none() {
         let hint =
             "containers are not run; `--executor shell` runs the job in the shell of this machine";
-        if let Some(image) = &body.image {
+        if let Some(image) = &body.inheritable.image {
             say("image", image.span, hint);
         }
-        if let Some(service) = body.services.first() {
+        if let Some(service) = body.inheritable.services.first() {
             say("services", service.span, hint);
         }
     }

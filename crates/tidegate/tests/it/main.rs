@@ -1,5 +1,6 @@
 //! Tests from outside: the binary on temporary repositories.
 
+mod auto_cancel;
 mod broken;
 mod cache;
 mod downstream;
@@ -11,6 +12,7 @@ mod past;
 mod predefined;
 mod quickstart;
 mod recording;
+mod remote_cache;
 mod results;
 mod resume;
 mod run;
@@ -20,6 +22,7 @@ mod selection;
 mod served;
 mod settings;
 mod shell;
+mod sources;
 mod store_commands;
 mod upkeep;
 mod variables;
