@@ -192,7 +192,8 @@ impl Progress {
         if let Some(command) = line.strip_prefix("$ ") {
             progress.command = Some(command.to_owned());
         }
-        if line.trim().is_empty() {
+        // The headline of the section says nothing about a failure in it.
+        if line.trim().is_empty() || line.starts_with("Executing \"step_") {
             return;
         }
         if progress.lines.len() == KEPT_LINES {

@@ -83,7 +83,15 @@ fn failed(name: &str, rerun: &str, job: &JobProgress, style: Style, text: &mut S
     for line in &job.lines {
         let _ = writeln!(text, "  | {line}");
     }
-    let _ = writeln!(text, "  hint: `{rerun} {}` runs it again", quoted(name));
+    let name = quoted(name);
+    let _ = writeln!(text, "  hint: `{rerun} {name}` runs it again");
+    // A job without processes of its own has no place for a shell.
+    if job.duration.is_some() {
+        let _ = writeln!(
+            text,
+            "  hint: `tidegate shell {name}` opens a shell where it would run, `tidegate logs {name}` shows its whole log"
+        );
+    }
 }
 
 fn closing_line(run: &RunProgress, style: Style) -> String {

@@ -26,7 +26,12 @@ pub(crate) fn run(global: &Global, args: &LogsArgs) -> Result<Exit, Failure> {
     let tree = RunTree::read(&past.store, run)?;
     let mut jobs = Vec::new();
     for name in &args.jobs {
-        jobs.extend(tree.named(scope, name)?);
+        let found = tree.named(scope, name);
+        jobs.extend(found.map_err(|failure| {
+            failure.hint(format!(
+                "run {run} is meant; `--run ID` means another one, and `tidegate runs` lists them"
+            ))
+        })?);
     }
     let mut tails: Vec<Tail> = Vec::new();
     for (pipeline, job) in jobs {

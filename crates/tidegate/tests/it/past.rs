@@ -224,3 +224,16 @@ fn a_job_that_its_rules_leave_out_is_explained_then_forced() {
         forced.stdout
     );
 }
+
+#[test]
+fn a_log_that_the_last_run_does_not_have_is_looked_for_in_another() {
+    let repo = repository(STAGES);
+    assert_eq!(repo.run(&["run", "unit-1"]).code, Some(0));
+    assert_eq!(repo.run(&["run", "unit-2"]).code, Some(0));
+    let missing = repo.run(&["logs", "unit-1"]);
+    assert_eq!(missing.code, Some(2), "{}", missing.shown());
+    let hint = "run 2 is meant; `--run ID` means another one, and `tidegate runs` lists them";
+    assert!(missing.stderr.contains(hint), "{}", missing.shown());
+    let found = repo.run(&["logs", "unit-1", "--run", "1"]);
+    assert!(found.stdout.contains("unit one"), "{}", found.shown());
+}

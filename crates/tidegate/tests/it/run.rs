@@ -29,12 +29,12 @@ fn a_failing_job_fails_the_pipeline_and_says_how() {
 
     failed: bad, exit code 42
       last command: exit 42
-      | Executing "step_script" stage of the job script
       | $ echo before
       | before
       | $ exit 42
       | ERROR: Job failed: exit status 42
       hint: `tidegate run bad` runs it again
+      hint: `tidegate shell bad` opens a shell where it would run, `tidegate logs bad` shows its whole log
 
     pipeline failed in [TIME]: 1 failed
     "#);
