@@ -30,6 +30,7 @@ use crate::downstream::Planner;
 use crate::job::Shared;
 use crate::message::Message;
 use crate::setup::{Base, Begun, Observer, RunEnd, RunError, RunSetup};
+use crate::site::Sites;
 use pipeline_run::PipelineRun;
 pub use resume::{Refused, Resumption};
 
@@ -65,6 +66,7 @@ pub fn run(
         executor: setup.executor,
         environment: setup.environment,
         backend: setup.backend,
+        sites: Sites::default(),
         base: layers,
         tracked,
         project: setup.facts.project.clone(),

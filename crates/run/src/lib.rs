@@ -31,6 +31,7 @@ mod saved_by;
 mod secrets;
 mod setup;
 mod shell;
+mod site;
 mod snapshot;
 mod storage;
 mod stored_run;

@@ -22,9 +22,9 @@ use crate::job::{JobRun, Outcome, Remains};
 use crate::login::{self, Logins};
 use crate::script::{Exports, Scripts};
 use crate::settings::Settings;
-use crate::supervisor::birth::Births;
+use crate::supervisor::birth::{Births, Parent};
 use crate::supervisor::owner::Supervisor;
-use crate::supervisor::protocol::Start;
+use crate::supervisor::protocol::JobStart;
 use crate::trace::{Secrets, TOKEN_PREFIXES, Trace, TraceWriter};
 use crate::variables::JobVariables;
 
@@ -107,10 +107,14 @@ impl Driver {
                 // Every stage ends all its processes, so an idle supervisor may go later; after a fault of its own it has to end
                 // whatever is left of the job before that is called over.
                 let broken = result.as_ref().is_err_and(JobError::is_of_system);
-                let remains = Remains::of((!broken).then_some(supervisor));
+                let in_order = self.leftovers == 0 && !self.leaky;
+                let remains = Remains::of((!broken).then_some(supervisor), in_order);
                 (result, remains)
             }
-            Err(error) => (Err(JobError::system(error.to_string())), Remains::of(None)),
+            Err(error) => (
+                Err(JobError::system(error.to_string())),
+                Remains::of(None, false),
+            ),
         };
         self.footer(&result);
         let error = result.err();
@@ -163,16 +167,19 @@ impl Driver {
         let mut writer = self.writer();
         writer.section_start("prepare_executor", "Preparing the \"shell\" executor");
         writer.line(&format!("Using Shell ({shell}) executor..."));
-        let start = Start {
+        let parent = match &self.run.ground {
+            Some(ground) => Parent::Ground(ground.clone()),
+            None => Parent::Zygote(self.births.clone()),
+        };
+        let start = JobStart {
             shell: shell.into(),
             program: login::program(shell, &self.run.environment),
             work_dir: self.run.builds_dir.clone(),
             temp_dir: self.run.temp_dir.clone(),
-            plan: self.run.enter.clone(),
         };
-        let supervisor = Supervisor::start(&self.births, &start);
+        let supervisor = Supervisor::start(parent, start);
         self.writer().section_end("prepare_executor");
-        if let (Some(_), Ok(supervisor)) = (&self.run.enter, &supervisor) {
+        if let (Some(_), Ok(supervisor)) = (&self.run.ground, &supervisor) {
             self.root = format!("/proc/{}/root", supervisor.pid()).into();
         }
         supervisor

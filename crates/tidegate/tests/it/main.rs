@@ -19,6 +19,7 @@ mod selection;
 mod served;
 mod settings;
 mod shell;
+mod sites;
 mod store_commands;
 mod upkeep;
 mod variables;
