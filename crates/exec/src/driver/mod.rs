@@ -12,14 +12,15 @@ mod stage;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use tidegate_pipeline::{ShellKind, Status};
+use tidegate_pipeline::Status;
 
 use crate::cancel::Canceller;
 use crate::feature::Features;
 use crate::job::{JobRun, Outcome, Remains};
-use crate::login::{self, Logins};
+use crate::login::{self, Login, Logins};
 use crate::script::{Exports, Scripts};
 use crate::settings::Settings;
 use crate::supervisor::birth::{Births, Parent};
@@ -35,6 +36,8 @@ pub(crate) struct Driver {
     run: JobRun,
     births: Births,
     logins: Logins,
+    /// What was known before the stage that runs.
+    login: Option<Arc<Login>>,
     canceller: Canceller,
     features: Features,
     settings: Settings,
@@ -77,11 +80,13 @@ impl Driver {
             &dirs.temp,
         );
         let settings = Settings::of(&variables, run.spec.timeout);
+        let login = logins.known(run.spec.shell, &run.environment);
         let mut run = run;
         let trace = trace(&mut run, &variables, &features);
         Ok(Self {
             run,
             births,
+            login,
             logins,
             canceller,
             features,
@@ -163,7 +168,7 @@ impl Driver {
     }
 
     fn prepare_executor(&mut self) -> io::Result<Supervisor> {
-        let shell = shell_name(self.run.spec.shell);
+        let shell = login::name(self.run.spec.shell);
         let mut writer = self.writer();
         writer.section_start("prepare_executor", "Preparing the \"shell\" executor");
         writer.line(&format!("Using Shell ({shell}) executor..."));
@@ -173,7 +178,10 @@ impl Driver {
         };
         let start = JobStart {
             shell: shell.into(),
-            program: login::program(shell, &self.run.environment),
+            program: match &self.login {
+                Some(login) => login.program(),
+                None => login::program(shell, &self.run.environment),
+            },
             work_dir: self.run.builds_dir.clone(),
             temp_dir: self.run.temp_dir.clone(),
         };
@@ -249,13 +257,6 @@ fn trace(run: &mut JobRun, variables: &JobVariables, features: &Features) -> Tra
     {
         true => trace.with_timestamps(SystemTime::now),
         false => trace,
-    }
-}
-
-fn shell_name(shell: ShellKind) -> &'static str {
-    match shell {
-        ShellKind::Bash => "bash",
-        ShellKind::Sh => "sh",
     }
 }
 
