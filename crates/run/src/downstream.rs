@@ -1,10 +1,13 @@
 //! What a run asks of whoever plans pipelines when it reaches a trigger job.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tidegate_expr::Variable;
 use tidegate_pipeline::{Bridge, FailureReason, JobKey, PipelineId, Status};
+use tidegate_store::Artifact;
 
+use crate::pins::Pins;
 use crate::setup::{Base, Begun};
 use crate::stored_run::StoredRun;
 
@@ -14,6 +17,9 @@ use crate::stored_run::StoredRun;
 pub trait Planner: Send + Sync {
     /// Plans what the trigger job asks for and, where something comes of it, registers the pipeline.
     fn plan(&self, request: &TriggerRequest) -> Triggered;
+
+    /// What the newest successful job of another project left; the error says what is missing.
+    fn artifacts(&self, wanted: &ProjectNeed) -> Result<Vec<Artifact>, String>;
 }
 
 /// A planner of runs whose pipelines have no trigger jobs.
@@ -27,6 +33,24 @@ impl Planner for NoPlanner {
             messages: vec!["nobody plans downstream pipelines here".to_owned()],
         })
     }
+
+    fn artifacts(&self, wanted: &ProjectNeed) -> Result<Vec<Artifact>, String> {
+        let project = &wanted.project;
+        Err(format!("nobody knows where the project {project} is"))
+    }
+}
+
+/// A job of another project whose artifacts are wanted (`needs:project`), its texts expanded.
+#[derive(Clone, Debug)]
+pub struct ProjectNeed {
+    /// Path of the project.
+    pub project: String,
+    /// Branch or tag.
+    pub reference: String,
+    /// Name of the job.
+    pub job: String,
+    /// What the planner kept of the pipeline that wants them: [`StoredRun::origin`].
+    pub origin: Arc<str>,
 }
 
 /// A trigger job that was reached.
@@ -44,6 +68,10 @@ pub struct TriggerRequest {
     pub variables: Vec<Variable>,
     /// The pipelines above the one that is asked for: the trigger job's own first, the run's last.
     pub lineage: Vec<Ancestor>,
+    /// The directories its pipeline's jobs start from, lowest first; read-only.
+    pub tree: Vec<PathBuf>,
+    /// The caches the run keeps; those that decisions of the plan rely on are added.
+    pub pins: Pins,
     /// How many pipelines the run has so far.
     pub pipelines: usize,
 }

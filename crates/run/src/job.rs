@@ -19,11 +19,13 @@ use tidegate_workspace::{Backend, Layer, Workspace, WorkspaceSpec};
 use crate::cache::{ResolvedCache, Shelf, facts, unmet};
 use crate::message::{JobEnd, Message};
 use crate::pins::Pins;
+use crate::remote::RemoteCaches;
 use crate::results::Promised;
 use crate::secrets::{Providers, Requests};
 use crate::setup::ProjectFacts;
 use crate::site::{Site, Sites};
 use crate::snapshot::layers;
+use crate::sources::Sources;
 use crate::storage::{Collected, JobStorage};
 use crate::trees::Trees;
 
@@ -43,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) grace: Duration,
     pub(crate) log_limit: u64,
     pub(crate) version: String,
+    pub(crate) remote: Option<Arc<dyn RemoteCaches>>,
     pub(crate) providers: Providers,
     pub(crate) sender: SyncSender<Message>,
 }
@@ -103,6 +106,7 @@ fn attempt_job(shared: &Shared, mut task: Task) -> Result<(JobEnd, Option<Left>)
         project: &shared.project.key,
         run: shared.run,
         pins: &shared.pins,
+        remote: shared.remote.as_deref(),
     };
     let caches = shelf.resolve(&task.spec, &variables).map_err(text)?;
     if let Some(unmet) = unmet(&caches, &variables) {
@@ -112,7 +116,8 @@ fn attempt_job(shared: &Shared, mut task: Task) -> Result<(JobEnd, Option<Left>)
         };
         return Ok((end, None));
     }
-    let spec = workspace(shared, &trees, &caches, &task.artifacts);
+    let base = Sources::of(&variables)?.layers(&shared.base)?;
+    let spec = workspace(shared, &trees, base, &caches, &task.artifacts);
     let place = site.stand(&shared.executor, spec)?;
     let ran = run(shared, task, &trees, runner, caches, place);
     let (end, remains) = match ran {
@@ -159,10 +164,11 @@ pub(crate) fn variables(
 fn workspace(
     shared: &Shared,
     trees: &Trees,
+    base: Vec<Layer>,
     caches: &[ResolvedCache],
     artifacts: &[(Artifact, Lease)],
 ) -> WorkspaceSpec {
-    let mut stack = shared.base.clone();
+    let mut stack = base;
     for found in caches.iter().filter_map(|cache| cache.found.as_ref()) {
         stack.extend(layers(&found.entry.layers));
     }
@@ -210,6 +216,7 @@ fn run(
         caches,
         artifacts,
         uploads: task.spec.artifacts.clone(),
+        remote: shared.remote.clone(),
         sender: shared.sender.clone(),
         collected: collected.clone(),
     };

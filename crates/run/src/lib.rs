@@ -25,6 +25,8 @@ mod job;
 mod journal;
 mod message;
 mod pins;
+mod redundant;
+mod remote;
 mod results;
 mod save;
 mod saved_by;
@@ -33,6 +35,7 @@ mod setup;
 mod shell;
 mod site;
 mod snapshot;
+mod sources;
 mod storage;
 mod stored_run;
 mod tree_files;
@@ -40,12 +43,15 @@ mod trees;
 
 pub use control::{Control, Interrupt};
 pub use downstream::{
-    Ancestor, Created, Elsewhere, NoPlanner, Planner, Refusal, TriggerRequest, Triggered,
+    Ancestor, Created, Elsewhere, NoPlanner, Planner, ProjectNeed, Refusal, TriggerRequest,
+    Triggered,
 };
 pub use earlier::missing_artifacts;
 pub use engine::{Refused, Resumption, run};
 pub use journal::{Follow, Journal, JournalError};
 pub use pins::Pins;
+pub use redundant::{supersede, superseded_by};
+pub use remote::RemoteCaches;
 pub use saved_by::SavedBy;
 pub use secrets::{Providers, SecretSource, Unprovided};
 pub use setup::{
@@ -53,4 +59,5 @@ pub use setup::{
 };
 pub use shell::{JobPlace, ShellSetup};
 pub use snapshot::{BaseTree, SnapshotError, base_tree};
+pub use sources::{SubmoduleFiles, keep_submodules};
 pub use stored_run::{StoredRun, StoredRunError, repository_directory};

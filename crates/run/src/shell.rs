@@ -22,9 +22,11 @@ use crate::cache::{ResolvedCache, Shelf, facts};
 use crate::earlier::{dotenv_of, newest_artifacts};
 use crate::job::{runner_facts, variables};
 use crate::pins::Pins;
+use crate::remote::RemoteCaches;
 use crate::secrets::{Providers, Requests};
 use crate::setup::Base;
 use crate::snapshot::layers;
+use crate::sources::Sources;
 use crate::stored_run::StoredRun;
 use crate::trees::Trees;
 
@@ -48,6 +50,8 @@ pub struct ShellSetup {
     pub providers: Providers,
     /// Version of this program.
     pub version: String,
+    /// Where caches are shared with other machines.
+    pub remote: Option<Arc<dyn RemoteCaches>>,
 }
 
 /// A place where a job could run.
@@ -93,6 +97,7 @@ impl JobPlace {
             project: &project.key,
             run,
             pins: &Pins::default(),
+            remote: setup.remote.as_deref(),
         };
         let caches = shelf.resolve(&spec, &before).map_err(text)?;
         let of_caches = facts(&caches).into_iter();
@@ -101,7 +106,7 @@ impl JobPlace {
         let variables = variables(&spec, &runner, &trees)?;
         write_file_variables(&variables, &trees.temp_dir).map_err(text)?;
         let (found, leases): (Vec<Artifact>, Vec<Lease>) = found.into_iter().unzip();
-        let mut stack = setup.base.layers.clone();
+        let mut stack = Sources::of(&variables)?.layers(&setup.base.layers)?;
         for cache in caches.iter().filter_map(|cache| cache.found.as_ref()) {
             stack.extend(layers(&cache.entry.layers));
         }

@@ -60,10 +60,14 @@ impl Settings {
             scenario.server.version = format!("{major}.{minor}.{patch}");
         }
         self.protect(scenario);
+        if self.cache.protected == Some(crate::section::Protection::Off) {
+            scenario.project.separate_protected_caches = false;
+        }
         scenario.settings.extend(self.setting_variables());
     }
 
-    fn protect(&self, scenario: &mut Scenario) {
+    /// Sets whether the ref of a scenario is protected, where the settings know.
+    pub fn protect(&self, scenario: &mut Scenario) {
         let named = |patterns: &[String], name: &str| {
             patterns
                 .iter()

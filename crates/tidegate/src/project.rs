@@ -4,9 +4,13 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use tidegate_config::{Dialect, Edition, Loaded, RootFile, load};
-use tidegate_plan::{Detail, Plan, plan, stopped_before_loading};
+use tidegate_pipeline::CacheSuffix;
+use tidegate_plan::{Detail, Plan, cache_suffix, plan_with, stopped_before_loading};
+use tidegate_remote::Remote;
 use tidegate_run::Pins;
-use tidegate_scenario::{CacheState, Fact, Facts, Place, Recorder, Scenario, World, WorldError};
+use tidegate_scenario::{
+    CacheState, Fact, Facts, Place as WorldPlace, Recorder, Scenario, World, WorldError,
+};
 use tidegate_settings::Settings;
 use tidegate_store::Store;
 use tidegate_world::{
@@ -17,6 +21,7 @@ use tidegate_world::{
 use crate::cli::{DialectName, EditionName, Global, ScenarioArgs};
 use crate::exit::Failure;
 use crate::recording::Recording;
+use crate::remote_cache::{self, Wanted};
 use crate::scenario_args;
 use crate::statement::Statement;
 
@@ -32,10 +37,23 @@ pub(crate) struct Project {
     pub data_dir: PathBuf,
     /// What the settings files say; flags have won over them already.
     pub settings: Settings,
+    /// The cache shared with other machines.
+    pub remote: Wanted,
     root: RootFile,
     reading: tidegate_config::Settings,
     network: Network,
     tree: KnownTree,
+}
+
+/// Where a project is, and which tree its jobs see.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// Its root.
+    pub directory: &'a Path,
+    /// Its configuration file.
+    pub file: &'a str,
+    /// Which tree.
+    pub subject: Subject,
 }
 
 impl Project {
@@ -71,22 +89,82 @@ impl Project {
         let data_dir = data_dir(given)?;
         scenario.iid = next_iid(&data_dir, &project_key(&checkout, &scenario));
         let reading = reading(global, &settings)?;
-        let network = match (global.offline, global.update) {
-            (true, _) => Network::Forbidden,
-            (_, true) => Network::Refresh,
-            _ => Network::WhenNeeded,
-        };
+        let network = network(global);
+        let remote = Wanted::of(&settings.cache, global, scenario.project.id);
         Ok(Project {
             checkout,
             scenario,
             subject,
             data_dir,
+            remote,
             settings,
             root,
             reading,
             network,
             tree: KnownTree::default(),
         })
+    }
+
+    /// The project in a place, in another situation and with another configuration.
+    pub(crate) fn again(
+        global: &Global,
+        place: Place<'_>,
+        mut scenario: Scenario,
+        root: RootFile,
+        store: &Store,
+    ) -> Result<Project, Failure> {
+        let checkout = Checkout::at(place.directory.to_owned(), place.file.to_owned());
+        let settings = settings(&checkout)?;
+        let data_dir = store.directory().to_owned();
+        scenario.iid = next_iid(&data_dir, &project_key(&checkout, &scenario));
+        Ok(Project {
+            reading: reading(global, &settings)?,
+            network: network(global),
+            subject: place.subject,
+            remote: Wanted::of(&settings.cache, global, scenario.project.id),
+            checkout,
+            scenario,
+            data_dir,
+            settings,
+            root,
+            tree: KnownTree::default(),
+        })
+    }
+
+    /// What the settings files say for a project in a place.
+    pub(crate) fn settings_of(place: Place<'_>) -> Result<Settings, Failure> {
+        settings(&Checkout::at(
+            place.directory.to_owned(),
+            place.file.to_owned(),
+        ))
+    }
+
+    /// Loads the configuration and, where it has no errors, plans its pipeline, in a world made of the project's own.
+    pub(crate) fn load_and_plan(
+        &self,
+        world: &dyn World,
+    ) -> Result<(Loaded, Option<Plan>), WorldError> {
+        let loaded = load(
+            &self.root,
+            &self.scenario,
+            world,
+            &for_planning(&self.reading),
+        )?;
+        let plan = match &loaded.config {
+            Some(config) => {
+                let settings = self.planning();
+                let detail = Detail::Compact;
+                Some(plan_with(
+                    config,
+                    &self.scenario,
+                    world,
+                    &detail,
+                    &settings,
+                )?)
+            }
+            None => None,
+        };
+        Ok((loaded, plan))
     }
 
     /// Loads the configuration for planning. What was fetched for it is pinned in `tidegate.lock`.
@@ -123,6 +201,7 @@ impl Project {
         Recording {
             root: self.root.clone(),
             reading: self.reading.clone(),
+            planning: self.planning(),
             scenario: self.scenario.clone(),
             facts,
             masked: Vec::new(),
@@ -136,7 +215,7 @@ impl Project {
 
     /// The plan of a pipeline that GitLab ends before it reads the configuration, whatever stands there.
     pub(crate) fn stopped(&self) -> Option<Plan> {
-        stopped_before_loading(&self.scenario, &tidegate_plan::Settings::default())
+        stopped_before_loading(&self.scenario, &self.planning())
     }
 
     /// Plans the pipeline of a configuration that loaded without errors.
@@ -144,7 +223,8 @@ impl Project {
         let Some(config) = &loaded.config else {
             return Ok(None);
         };
-        self.in_world(|world| plan(config, &self.scenario, world, detail))
+        let settings = self.planning();
+        self.in_world(|world| plan_with(config, &self.scenario, world, detail, &settings))
             .map(Some)
     }
 
@@ -158,14 +238,25 @@ impl Project {
         let Some(config) = &loaded.config else {
             return Ok(None);
         };
+        let settings = self.planning();
+        let ask = |world: &dyn World| plan_with(config, &self.scenario, world, detail, &settings);
+        self.in_world_to_run(pins, ask).map(Some)
+    }
+
+    /// Asks the world something for a run: the caches that it says are there are kept for it in `pins`.
+    pub(crate) fn in_world_to_run<T>(
+        &self,
+        pins: &Pins,
+        ask: impl FnOnce(&dyn World) -> Result<T, WorldError>,
+    ) -> Result<T, Failure> {
         let caches = KeptCaches {
             directory: &self.data_dir,
             key: self.key(),
             store: OnceCell::new(),
             pins,
+            elsewhere: self.elsewhere(),
         };
-        let ask = |world: &dyn World| plan(config, &self.scenario, world, detail);
-        self.in_world_of(&caches, ask).map(Some)
+        self.in_world_of(&caches, ask)
     }
 
     /// As [`Project::plan`], as if exactly these paths had changed.
@@ -179,8 +270,30 @@ impl Project {
         };
         let mut scenario = self.scenario.clone();
         scenario.overrides.changed_paths = Some(Some(paths));
-        self.in_world(|world| plan(config, &scenario, world, &Detail::Compact))
+        let settings = self.planning();
+        self.in_world(|world| plan_with(config, &scenario, world, &Detail::Compact, &settings))
             .map(Some)
+    }
+
+    /// The instance's settings a plan depends on.
+    fn planning(&self) -> tidegate_plan::Settings {
+        tidegate_plan::Settings {
+            protected_caches: remote_cache::protected_caches(&self.settings.cache),
+            ..tidegate_plan::Settings::default()
+        }
+    }
+
+    /// What is appended to the keys of caches.
+    pub(crate) fn cache_suffix(&self) -> CacheSuffix {
+        cache_suffix(&self.scenario, self.planning().protected_caches)
+    }
+
+    fn elsewhere(&self) -> Elsewhere<'_> {
+        Elsewhere {
+            wanted: &self.remote,
+            suffix: self.cache_suffix(),
+            remote: OnceCell::new(),
+        }
     }
 
     /// Asks the world something, and pins what was fetched for the answer.
@@ -239,7 +352,7 @@ impl Project {
     pub(crate) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
         let caches = self.caches();
         let world = GitWorld::new(&self.checkout, self.subject, &caches);
-        match world.tree(&Place::Here).map_err(broken)? {
+        match world.tree(&WorldPlace::Here).map_err(broken)? {
             Fact::Known(paths) => Ok(paths
                 .as_slice()
                 .iter()
@@ -261,6 +374,7 @@ impl Project {
         StoredCaches {
             directory: &self.data_dir,
             key: self.key(),
+            elsewhere: self.elsewhere(),
         }
     }
 }
@@ -279,6 +393,15 @@ fn next_iid(data_dir: &Path, key: &str) -> Option<u64> {
         return Some(1);
     }
     Store::open(data_dir).ok()?.next_iid(key).ok()
+}
+
+/// What may be fetched.
+fn network(global: &Global) -> Network {
+    match (global.offline, global.update) {
+        (true, _) => Network::Forbidden,
+        (_, true) => Network::Refresh,
+        _ => Network::WhenNeeded,
+    }
 }
 
 /// The settings files of the project and of the user.
@@ -357,26 +480,41 @@ impl Shelf for StoredShelf<'_> {
     }
 }
 
-/// Answers from the store whether a cache exists. The store is only opened when asked.
+/// Answers whether a cache exists where caches are shared; opened when it is first asked.
+struct Elsewhere<'a> {
+    wanted: &'a Wanted,
+    suffix: CacheSuffix,
+    remote: OnceCell<Result<Option<Remote>, String>>,
+}
+
+impl Elsewhere<'_> {
+    fn state(&self, key: &str) -> Result<CacheState, String> {
+        match self.remote.get_or_init(|| self.wanted.open(self.suffix)) {
+            Ok(None) => Ok(CacheState::Missing),
+            Ok(Some(remote)) => remote_cache::state(remote, key),
+            Err(why) => Err(why.clone()),
+        }
+    }
+}
+
+/// Answers whether a cache exists: from the store, which is only opened when asked, then from where caches are shared.
 struct StoredCaches<'a> {
     directory: &'a Path,
     key: String,
+    elsewhere: Elsewhere<'a>,
 }
 
 impl CacheProbe for StoredCaches<'_> {
     fn state(&self, key: &str) -> Result<CacheState, String> {
         if !self.directory.exists() {
-            return Ok(CacheState::Missing);
+            return self.elsewhere.state(key);
         }
         let store = Store::open(self.directory).map_err(|error| error.to_string())?;
-        let found = store
-            .find_cache(&self.key, key)
-            .map_err(|error| error.to_string())?;
-        Ok(if found.is_some() {
-            CacheState::Present
-        } else {
-            CacheState::Missing
-        })
+        let found = store.find_cache(&self.key, key);
+        match found.map_err(|error| error.to_string())? {
+            Some(_) => Ok(CacheState::Present),
+            None => self.elsewhere.state(key),
+        }
     }
 }
 
@@ -394,12 +532,13 @@ struct KeptCaches<'a> {
     key: String,
     store: OnceCell<Store>,
     pins: &'a Pins,
+    elsewhere: Elsewhere<'a>,
 }
 
 impl CacheProbe for KeptCaches<'_> {
     fn state(&self, key: &str) -> Result<CacheState, String> {
         if !self.directory.exists() {
-            return Ok(CacheState::Missing);
+            return self.elsewhere.state(key);
         }
         let store = match self.store.get() {
             Some(store) => store,
@@ -409,10 +548,10 @@ impl CacheProbe for KeptCaches<'_> {
             }
         };
         let kept = self.pins.keep(store, &self.key, key);
-        Ok(match kept.map_err(|error| error.to_string())? {
-            true => CacheState::Present,
-            false => CacheState::Missing,
-        })
+        match kept.map_err(|error| error.to_string())? {
+            true => Ok(CacheState::Present),
+            false => self.elsewhere.state(key),
+        }
     }
 }
 

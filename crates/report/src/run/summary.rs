@@ -70,6 +70,8 @@ fn failed(name: &str, rerun: &str, job: &JobProgress, style: Style, text: &mut S
             Some(code) => write!(text, ", exit code {code}"),
             None => write!(text, ", {}", reason.name()),
         };
+    } else if matches!(job.reason, Reason::Downstream { .. }) {
+        text.push_str(", as its pipeline");
     }
     text.push('\n');
     if job.allow_failure {

@@ -73,6 +73,13 @@ impl Engine<'_> {
             variables: forwarded(&bridge, &variables),
             bridge,
             lineage: self.lineage(key.pipeline),
+            tree: pipeline
+                .shared
+                .base
+                .iter()
+                .map(|layer| layer.path.clone())
+                .collect(),
+            pins: pipeline.shared.pins.clone(),
             pipelines: self.pipelines.len(),
         }
     }
@@ -112,8 +119,12 @@ impl Engine<'_> {
             }
             Triggered::Elsewhere(elsewhere) => self.elsewhere(key, elsewhere)?,
             Triggered::Refused(refusal) => {
-                for message in &refusal.messages {
-                    self.say(key, &format!("\u{1b}[31;1mERROR: {message}\u{1b}[0;m"));
+                let mut messages = refusal.messages.iter();
+                if let Some(first) = messages.next() {
+                    self.say(key, &format!("\u{1b}[31;1mERROR: {first}\u{1b}[0;m"));
+                }
+                for message in messages {
+                    self.say(key, message);
                 }
                 failed(key, refusal.reason)
             }
@@ -169,9 +180,13 @@ impl Engine<'_> {
             self.say(key, message);
         }
         let above = &self.pipeline(key.pipeline).shared;
+        // What is shared with other machines is of one project, with the rights of one ref.
+        let is_ours = facts.project.key == above.project.key
+            && facts.suffix == self.pipeline(key.pipeline).facts.suffix;
         let mut shared = Shared {
             project: facts.project.clone(),
             run: begun.record.id,
+            remote: above.remote.clone().filter(|_| is_ours),
             ..Shared::clone(above)
         };
         let mut guards: (Option<Box<dyn Send>>, _) = (None, begun.log);
@@ -194,6 +209,9 @@ impl Engine<'_> {
         child.guard = Some(Box::new(guards));
         child.number_jobs()?;
         child.save()?;
+        // Whoever goes on with the run looks for the caches of all its pipelines in one place.
+        let root = &self.pipeline(self.root).shared;
+        root.pins.save(&root.store, root.run)?;
         let id = child.id;
         self.adopt(child);
         self.created(id)?;

@@ -10,22 +10,27 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tidegate_config::Loaded;
 use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
-use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
+use tidegate_plan::{Detail, Outcome, Plan};
 use tidegate_report::run::{RunProgress, html, junit, summary};
 use tidegate_run::{
-    Base, Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
-    missing_artifacts, repository_directory, run as run_pipeline,
+    Base, Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, SubmoduleFiles, base_tree,
+    begin, keep_submodules, missing_artifacts, repository_directory, run as run_pipeline,
+    supersede, superseded_by,
 };
 use tidegate_store::{RunId, Store};
 use tidegate_workspace::Layer;
-use tidegate_world::{Subject, job_repository, tracked_paths, write_committed};
+use tidegate_world::{
+    Subject, Submodule, job_repository, submodules, tracked_paths, write_committed,
+};
 
 use super::machine::{Machine, failed, providers};
 use super::selection::chosen;
+use super::unsupported::Means;
 use super::{
     require_planned, require_valid, resume, selection, show_diagnostics, unsupported, watch,
 };
 use crate::cli::{Global, RunArgs};
+use crate::downstream::Origin;
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
 use crate::terminal::{style, tell};
@@ -117,7 +122,13 @@ pub(super) fn start(
         pins,
     } = planned;
     if let Some(config) = &loaded.config {
-        let problems = unsupported::problems(config, &pipeline, args.executor, &providers(project));
+        let means = Means {
+            executor: args.executor,
+            providers: &providers(project),
+            downstream: false,
+            project,
+        };
+        let problems = unsupported::problems(config, &pipeline, &means);
         if !problems.is_empty() {
             show_diagnostics(global, &loaded, &problems);
             return Err(Failure::unusable(
@@ -125,11 +136,33 @@ pub(super) fn start(
             ));
         }
     }
-    let setup = setup(project, args, pipeline, pins)?;
+    let setup = setup(global, project, args, pipeline, pins)?;
     let store = setup.store.clone();
+    if is_whole(args) {
+        supersede_older(&setup)?;
+    }
     let ended = perform(global, args, setup)?;
     after_run(&store, &Limits::of(&project.settings), When::Due);
     Ok(ended)
+}
+
+/// Whether the arguments ask for the whole pipeline: a part of one makes no other redundant.
+fn is_whole(args: &RunArgs) -> bool {
+    args.jobs.is_empty() && args.from_stage.is_none() && !args.only_failed
+}
+
+/// Tells running pipelines of older commits of the same ref that they are redundant; their `auto_cancel` says what follows.
+fn supersede_older(setup: &RunSetup) -> Result<(), Failure> {
+    let facts = &setup.facts;
+    let run = setup.begun.record.id;
+    let told = supersede(&setup.store, &facts.project.key, run, &facts.git);
+    for older in told.map_err(|error| failed("look for older runs", &error))? {
+        tell(&format!(
+            "run {older} of an older commit of {} is still going on; its `workflow:auto_cancel` says what becomes of it\n",
+            facts.git.ref_name
+        ));
+    }
+    Ok(())
 }
 
 /// Runs what was set up, shows it, and says how it ended.
@@ -138,6 +171,7 @@ pub(super) fn perform(
     args: &RunArgs,
     setup: RunSetup,
 ) -> Result<(Exit, RunProgress), Failure> {
+    let (store, run) = (setup.store.clone(), setup.begun.record.id);
     let pipeline = Arc::clone(&setup.facts.pipeline);
     let mut view = view(pipeline, global, args.quiet, args.format);
     let mut signals = None;
@@ -148,6 +182,9 @@ pub(super) fn perform(
     }
     let ended = ended.map_err(|error| Failure::unusable(format!("failed to {error}")))?;
     tell(&summary(view.progress(), style(global.color, &stderr())));
+    if ended.status == Status::Canceled && !ended.interrupted {
+        tell(&newer_run(&store, run));
+    }
     tell(&manual_hint(view.progress()));
     write_reports(args, view.progress())?;
     let exit = match ended.status {
@@ -157,6 +194,16 @@ pub(super) fn perform(
         _ => Exit::Failed,
     };
     Ok((exit, view.progress().clone()))
+}
+
+/// Why a run was canceled by another.
+fn newer_run(store: &Store, run: RunId) -> String {
+    match superseded_by(store, run) {
+        Ok(Some(newer)) => format!(
+            "run {newer} of a newer commit makes this one redundant; `workflow:auto_cancel:on_new_commit: none` lets both go on\n"
+        ),
+        _ => String::new(),
+    }
 }
 
 /// How to start the jobs that wait for a person.
@@ -200,17 +247,25 @@ pub(super) fn pipeline_of(plan: &Plan) -> Result<Arc<Pipeline>, Failure> {
 }
 
 fn setup(
+    global: &Global,
     project: &Project,
     args: &RunArgs,
     pipeline: Arc<Pipeline>,
     pins: Pins,
 ) -> Result<RunSetup, Failure> {
-    let machine = Machine::open(project, args.workspace.as_deref())?;
+    let machine = Machine::open(global, project, args.workspace.as_deref())?;
     let key = project.key();
     warn_of_missing(&machine.store, &key, &pipeline)?;
     let begun = begin(&machine.store, &key).map_err(|error| failed("begin the run", &error))?;
-    let base = base(project, &machine.store, begun.record.id, Keep::Run)?;
-    machine.setup(args, begun, base, facts(project, pipeline), pins, None)
+    let base = base(
+        project,
+        &machine.store,
+        begun.record.id,
+        Keep::Run,
+        &pipeline,
+    )?;
+    let facts = facts(project, pipeline);
+    machine.setup(args, begun, base, facts, pins, None)
 }
 
 /// Says which artifacts of jobs that were left out cannot be had.
@@ -227,7 +282,7 @@ pub(super) fn missing_artifacts_of(name: &str) -> String {
 }
 
 /// What a run of the project is begun with; its jobs get their numbers when it starts.
-pub(super) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
+pub(crate) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
     let scenario = &project.scenario;
     let path = &scenario.project.path;
     let server = &scenario.server;
@@ -240,14 +295,14 @@ pub(super) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
             url: format!("{}/{path}", server.url()),
         },
         git: git(project),
-        suffix: cache_suffix(scenario, ProtectedCaches::default()),
+        suffix: project.cache_suffix(),
         default_timeout: project
             .settings
             .run
             .default_timeout
             .map_or(DEFAULT_TIMEOUT, |period| period.0),
         shell: ShellKind::Bash,
-        origin: "".into(),
+        origin: Origin::text(project),
         base_of: None,
     }
 }
@@ -268,7 +323,7 @@ fn git(project: &Project) -> GitSpec {
 
 /// How long the tree that jobs start from is kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keep {
+pub(crate) enum Keep {
     /// With the run, so that another process can go on with it.
     Run,
     /// While this process needs it.
@@ -276,11 +331,12 @@ pub(super) enum Keep {
 }
 
 /// The tree all jobs start from: a picture of the files, below a repository of their own.
-pub(super) fn base(
+pub(crate) fn base(
     project: &Project,
     store: &Store,
     run: RunId,
     keep: Keep,
+    pipeline: &Pipeline,
 ) -> Result<Base, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::unusable(format!(
@@ -297,6 +353,9 @@ pub(super) fn base(
             (into, project.paths()?)
         }
     };
+    let mut paths = paths;
+    let submodules = submodules(&project.checkout).map_err(|error| failed(&error))?;
+    paths.retain(|path| submodules.iter().all(|submodule| submodule.path != *path));
     let taken =
         base_tree(store, &project.key(), &root, &paths, run).map_err(|error| failed(&error))?;
     for skipped in &taken.skipped {
@@ -316,8 +375,15 @@ pub(super) fn base(
     };
     std::fs::create_dir(&repository).map_err(|error| failed(&error))?;
     let made = job_repository(&project.checkout, &repository).map_err(|error| failed(&error))?;
+    if !submodules.is_empty() {
+        let wanted = wants_submodules(pipeline);
+        let with_files = |submodule| with_files(submodule, wanted);
+        let files: Vec<SubmoduleFiles<'_>> = submodules.iter().map(with_files).collect();
+        keep_submodules(&repository, &project.checkout.root, &files)
+            .map_err(|error| failed(&error))?;
+    }
     let mut layers = taken.layers;
-    if made {
+    if made || !submodules.is_empty() {
         layers.push(Layer::borrowed(repository));
     }
     let tracked = tracked_paths(&project.checkout).map_err(|error| failed(&error))?;
@@ -328,6 +394,31 @@ pub(super) fn base(
         layers,
         tracked: tracked.into(),
         guard,
+    })
+}
+
+/// A submodule as jobs see it: empty where none of them asks for its files.
+fn with_files(submodule: &Submodule, wanted: bool) -> SubmoduleFiles<'_> {
+    let Submodule { path, depth, files } = submodule;
+    if wanted && files.is_none() {
+        let path = path.display();
+        tell(&format!(
+            "warning: jobs see the submodule {path} empty: it is not checked out; `git submodule update --init` does that\n"
+        ));
+    }
+    SubmoduleFiles {
+        path,
+        depth: *depth,
+        files: files.as_deref().filter(|_| wanted).unwrap_or_default(),
+    }
+}
+
+/// Whether any job may ask for submodules; jobs of child pipelines are not known yet.
+fn wants_submodules(pipeline: &Pipeline) -> bool {
+    pipeline.jobs.iter().any(|job| {
+        let mut variables = job.variables.layers().iter().flat_map(|layer| layer.iter());
+        job.build().is_none()
+            || variables.any(|variable| &*variable.key == "GIT_SUBMODULE_STRATEGY")
     })
 }
 

@@ -1,7 +1,9 @@
 //! Tests from outside: the binary on temporary repositories.
 
+mod auto_cancel;
 mod broken;
 mod cache;
+mod downstream;
 mod files;
 mod interrupt;
 mod leases;
@@ -10,6 +12,7 @@ mod past;
 mod predefined;
 mod quickstart;
 mod recording;
+mod remote_cache;
 mod results;
 mod resume;
 mod run;
@@ -20,6 +23,7 @@ mod served;
 mod settings;
 mod shell;
 mod sites;
+mod sources;
 mod store_commands;
 mod upkeep;
 mod variables;
