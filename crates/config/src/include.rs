@@ -232,7 +232,12 @@ impl<'a> Includer<'a> {
             .and_then(|spec| spec.get("include"))
             .filter(|it| !it.is_null())
         {
-            for file in self.header_files(include, context)? {
+            // What is wrong with these files is told as a fault of the file whose header names them.
+            let files = match self.header_files(include, context) {
+                Err(Stop::Wrong(problem)) => return Ok(Err(*problem)),
+                files => files?,
+            };
+            for file in files {
                 declared.extend(file.iter().cloned());
             }
         }

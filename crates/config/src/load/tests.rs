@@ -316,6 +316,24 @@ fn components_take_inputs_and_know_themselves() {
 }
 
 #[test]
+fn faults_of_header_files_belong_to_the_file_that_names_them() {
+    let world = FixtureWorld::with_files([(
+        "a.yml",
+        "spec: {include: [none.yml]}\n---\nj: {script: x}\n",
+    )]);
+    check(
+        "include: a.yml",
+        &world,
+        "`a.yml`: Local file `none.yml` does not exist!",
+    );
+    check(
+        "spec: {include: [none.yml]}\n---\nj: {script: x}\n",
+        &world,
+        "Local file `none.yml` does not exist!",
+    );
+}
+
+#[test]
 fn templates_need_their_suffix() {
     let mut world = FixtureWorld::default();
     world
