@@ -42,7 +42,8 @@ mod trees;
 
 pub use control::{Control, Interrupt};
 pub use downstream::{
-    Ancestor, Created, Elsewhere, NoPlanner, Planner, Refusal, TriggerRequest, Triggered,
+    Ancestor, Created, Elsewhere, NoPlanner, Planner, ProjectNeed, Refusal, TriggerRequest,
+    Triggered,
 };
 pub use earlier::missing_artifacts;
 pub use engine::{Refused, Resumption, run};
