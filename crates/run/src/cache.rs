@@ -18,7 +18,7 @@ pub(crate) struct ResolvedCache {
     pub(crate) key: Result<Arc<str>, String>,
     /// What the runner says about the key, whenever it uses it.
     pub(crate) notices: Vec<String>,
-    /// What it says about the fallback keys.
+    /// What is said about the fallback keys, and about what was found and cannot be restored.
     pub(crate) fallback_notices: Vec<String>,
     /// Keys that were tried, in order.
     pub(crate) tried: Vec<Arc<str>>,
@@ -81,8 +81,11 @@ impl Shelf<'_> {
             let Ok(key) = final_key(spec, cache, variables, &mut Vec::new()) else {
                 return Ok(None);
             };
-            if !self.pins.keep(self.store, self.project, &key)? {
-                return Ok(None);
+            match self.pins.keep(self.store, self.project, &key) {
+                Ok(true) => {}
+                // What cannot be told counts as missing, and is then made anew.
+                Ok(false) | Err(StoreError::Damaged { .. }) => return Ok(None),
+                Err(error) => return Err(error),
             }
             last = Some(key);
         }
@@ -124,8 +127,15 @@ impl Shelf<'_> {
         candidates.extend(global_fallback(variables, said));
         for (at, candidate) in candidates.into_iter().enumerate() {
             cache.tried.push(candidate.clone());
-            let Some((entry, lease)) = self.leased(&candidate)? else {
-                continue;
+            let (entry, lease) = match self.leased(&candidate) {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(error @ StoreError::Damaged { .. }) => {
+                    let text = format!("The cache {candidate} is not restored: {error}");
+                    cache.fallback_notices.push(text);
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
             cache.found = Some(FoundEntry {
                 key: candidate,

@@ -3,6 +3,7 @@
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -60,9 +61,17 @@ pub(crate) fn perform(shared: &Shared, task: Task) {
         Ok((end, left)) => (end, left),
         Err(message) => (JobEnd::Broken { message }, None),
     };
+    // Where the disk is full, the next job needs the room this one took: its files are there as long as its mount is.
+    let (first, later) = match left {
+        Some(left) if left.unsaved => (Some(left), None),
+        left => (None, left),
+    };
+    if let Some(left) = first {
+        left.discard();
+    }
     // An error says that the run is over.
     let _ = shared.sender.send(Message::Ended { key, end });
-    if let Some(left) = left {
+    if let Some(left) = later {
         left.discard();
     }
 }
@@ -104,7 +113,9 @@ fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), St
         return Ok((end, None));
     }
     let workspace = workspace(shared, &trees, &caches, &task.artifacts)?;
-    let ran = run(shared, task, &trees, runner, caches, Arc::clone(&workspace));
+    let collected = Collected::default();
+    let place = (&trees, Arc::clone(&workspace));
+    let ran = run(shared, task, place, runner, caches, &collected);
     let (end, remains) = match ran {
         Ok((end, remains)) => (end, Some(remains)),
         Err(message) => (JobEnd::Broken { message }, None),
@@ -113,6 +124,7 @@ fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), St
         remains,
         workspace,
         private,
+        unsaved: collected.unsaved.load(Ordering::Relaxed),
     };
     Ok((end, Some(left)))
 }
@@ -158,10 +170,10 @@ fn workspace(
 fn run(
     shared: &Shared,
     mut task: Task,
-    trees: &Trees,
+    (trees, workspace): (&Trees, Arc<Workspace>),
     runner: RunnerFacts,
     caches: Vec<ResolvedCache>,
-    workspace: Arc<Workspace>,
+    collected: &Collected,
 ) -> Result<(JobEnd, Remains), String> {
     let key = task.spec.key;
     task.spec.variables.extend(
@@ -170,7 +182,6 @@ fn run(
             .map(|(key, value)| plain(&key, &value)),
     );
     let plan = workspace.plan().to_args();
-    let collected = Collected::default();
     let (artifacts, leases): (Vec<Artifact>, Vec<Lease>) = task.artifacts.into_iter().unzip();
     let storage = JobStorage {
         store: shared.store.clone(),
@@ -254,6 +265,8 @@ struct Left {
     remains: Option<Remains>,
     workspace: Arc<Workspace>,
     private: Staging,
+    /// Something could not be saved.
+    unsaved: bool,
 }
 
 impl Left {

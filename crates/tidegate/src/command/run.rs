@@ -127,9 +127,14 @@ pub(super) fn start(
     }
     let setup = setup(project, args, pipeline, pins)?;
     let store = setup.store.clone();
-    let ended = perform(global, args, setup)?;
-    after_run(&store, &Limits::of(&project.settings), When::Due);
-    Ok(ended)
+    let ended = perform(global, args, setup);
+    let when = match ended {
+        Ok(_) => When::Due,
+        // A full disk is a likely cause, and what is left of its jobs helps nobody.
+        Err(_) => When::Now,
+    };
+    after_run(&store, &Limits::of(&project.settings), when);
+    ended
 }
 
 /// Runs what was set up, shows it, and says how it ended.

@@ -2,7 +2,9 @@
 
 mod broken;
 mod cache;
+mod durability;
 mod files;
+mod hostile;
 mod interrupt;
 mod leases;
 mod list;
@@ -23,6 +25,7 @@ mod variables;
 mod views;
 mod watch;
 mod wish1;
+mod wish1_more;
 mod wish2;
 mod wish3;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tidegate_plan::{CacheDerivation, CacheMissReason, Detail};
-use tidegate_scenario::{CacheState, Fact};
+use tidegate_scenario::{CacheState, Fact, Role, Scenario};
 
 use super::Caches;
 use crate::cli::{Format, Global};
@@ -43,7 +43,7 @@ pub(super) fn why(global: &Global, args: &CacheWhyArgs) -> Result<Exit, Failure>
     let keys = trace
         .caches
         .iter()
-        .map(|derivation| Found::of(&caches, derivation));
+        .map(|derivation| Found::of(&caches, derivation, &project.scenario));
     let keys: Vec<Found<'_>> = keys.collect::<Result<_, _>>()?;
     print(&match args.format {
         Format::Json => {
@@ -56,15 +56,37 @@ pub(super) fn why(global: &Global, args: &CacheWhyArgs) -> Result<Exit, Failure>
     Ok(Exit::Fine)
 }
 
+/// Why a key ends as it does, where caches of protected refs are kept apart.
+fn suffix_reason(suffixed: &str, scenario: &Scenario) -> Option<&'static str> {
+    let maintainer = scenario.user.role >= Role::Maintainer;
+    if suffixed.ends_with("-non_protected") {
+        return Some(match maintainer || scenario.protected {
+            true => "the cache says `unprotect: true`",
+            false => "the ref is not protected, and the pipeline's user no maintainer",
+        });
+    }
+    let protected = suffixed.ends_with("-protected");
+    protected.then_some(match maintainer {
+        true => "the pipeline's user is a maintainer or owner",
+        false => "the ref is protected",
+    })
+}
+
 /// The derivation of one key and what the store has for it.
 struct Found<'t> {
     derivation: &'t CacheDerivation,
+    /// Why its suffix is this one; `None`: it has none.
+    because: Option<&'static str>,
     state: &'static str,
     nearest: Vec<String>,
 }
 
 impl<'t> Found<'t> {
-    fn of(caches: &Caches, derivation: &'t CacheDerivation) -> Result<Found<'t>, Failure> {
+    fn of(
+        caches: &Caches,
+        derivation: &'t CacheDerivation,
+        scenario: &Scenario,
+    ) -> Result<Found<'t>, Failure> {
         let state = match &derivation.state {
             tidegate_plan::KeyState::Asked(Fact::Known(CacheState::Present)) => "present",
             tidegate_plan::KeyState::Asked(Fact::Known(CacheState::Missing)) => "missing",
@@ -83,6 +105,7 @@ impl<'t> Found<'t> {
         };
         Ok(Found {
             derivation,
+            because: suffix_reason(&derivation.suffixed, scenario),
             state,
             nearest,
         })
@@ -102,6 +125,9 @@ impl<'t> Found<'t> {
         line("key", &derivation.created);
         if derivation.suffixed != *derivation.created {
             line("with suffix", &derivation.suffixed);
+        }
+        if let Some(because) = self.because {
+            line("because", because);
         }
         for reference in &derivation.references {
             let value = reference
@@ -137,6 +163,7 @@ impl<'t> Found<'t> {
             "files": files,
             "created": *derivation.created,
             "suffixed": derivation.suffixed,
+            "because": self.because,
             "variables": references.collect::<Vec<_>>(),
             "key": derivation.key.as_ref().ok(),
             "unknown": derivation.key.as_ref().err().map(reason_text),
