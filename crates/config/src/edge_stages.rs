@@ -1,7 +1,5 @@
 //! `.pre` and `.post`: the two stages every pipeline has (reference `config.md` §7).
 
-use std::sync::Arc;
-
 use tidegate_yaml::{Map, Node, Value};
 
 /// Puts `.pre` first and `.post` last in a `stages` list that is not empty; nested lists are left as they are.
@@ -17,7 +15,7 @@ pub(crate) fn injected(mut root: Map) -> Map {
     all.push(Node::text(".pre", node.span));
     all.extend(stages.iter().filter(|stage| !edge(stage)).cloned());
     all.push(Node::text(".post", node.span));
-    let (key, node) = (key.clone(), Node::new(Value::Seq(Arc::new(all)), node.span));
+    let (key, node) = (key.clone(), Node::new(Value::Seq(all.into()), node.span));
     root.insert(key, node);
     root
 }

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
 use tidegate_source::{Diagnostic, Span};
-use tidegate_yaml::{Key, Map, Node, Value};
+use tidegate_yaml::{Map, Node, Value};
 
 use crate::merge::{self, Trace};
 use crate::nearest::nearest;
@@ -21,44 +20,32 @@ const MOST_COPIED: usize = 8_000_000;
 
 /// Resolves `extends` of every top-level entry, whatever it is: jobs, `default`, even `variables`.
 ///
-/// Each base is resolved once, however many entries extend it. The first error ends it, as in GitLab.
+/// Each entry is resolved once, however many others extend it. The first error ends it, as in GitLab.
 pub(crate) fn resolved(root: Map, overridden: Option<&mut Overridden>) -> Result<Map, Diagnostic> {
     let extends = |node: &Node| node.as_map().is_some_and(|map| map.contains("extends"));
     if !root.iter().any(|(_, node)| extends(node)) {
         return Ok(root);
     }
     let mut resolver = Resolver {
-        root: &root,
-        done: FxHashMap::default(),
+        heights: vec![None; root.len()],
+        root,
         ancestors: Vec::new(),
         copied: 0,
         overridden,
     };
-    let mut values = Vec::with_capacity(root.len());
-    for (key, node) in &root {
-        values.push(match extends(node) {
-            true => resolver.entry(key, node)?,
-            false => node.clone(),
-        });
+    for at in 0..resolver.root.len() {
+        if resolver.root.at(at).is_some_and(|(_, node)| extends(node)) {
+            resolver.extended(at)?;
+        }
     }
-    let mut result = root.clone();
-    for (place, value) in result.values_mut().zip(values) {
-        *place = value;
-    }
-    Ok(result)
-}
-
-/// An entry with everything it extends merged in.
-#[derive(Clone)]
-struct Entry {
-    node: Node,
-    /// Longest chain of entries with `extends` that starts here, itself included.
-    height: usize,
+    Ok(resolver.root)
 }
 
 struct Resolver<'a> {
-    root: &'a Map,
-    done: FxHashMap<Arc<str>, Entry>,
+    /// The tree, in which each entry is replaced once it is resolved: of thousands of jobs none should be held twice.
+    root: Map,
+    /// For each entry that is resolved, the longest chain of entries with `extends` that starts there, itself included.
+    heights: Vec<Option<usize>>,
     /// Entries that are being resolved, the outermost first.
     ancestors: Vec<(Arc<str>, Span)>,
     /// Entries of maps copied so far.
@@ -67,106 +54,90 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    fn entry(&mut self, key: &Key, node: &Node) -> Result<Node, Diagnostic> {
-        let name = merge::key_text(key);
-        match &key.value {
-            Value::Str(text) => self.extended(&name, text, key.span, node).map(|it| it.node),
-            // A key that is no text cannot be named by others, so it needs no record.
-            _ => self
-                .merged_over_bases(&name, key.span, node)
-                .map(|it| it.node),
+    /// Resolves the entry at a position under the present ancestors, and returns its height.
+    fn extended(&mut self, at: usize) -> Result<usize, Diagnostic> {
+        let known = self.heights.get(at).copied().flatten();
+        // Too deep from here: walk the chain again, to name the entry GitLab names.
+        if let Some(height) = known.filter(|it| self.ancestors.len() + it <= MOST_ANCESTORS + 1) {
+            return Ok(height);
         }
+        let height = self.merged_over_bases(at)?;
+        if let Some(known) = self.heights.get_mut(at) {
+            *known = Some(height);
+        }
+        Ok(height)
     }
 
-    /// The entry `name`, resolved under the present ancestors.
-    fn extended(
-        &mut self,
-        name: &Arc<str>,
-        key: &Arc<str>,
-        span: Span,
-        node: &Node,
-    ) -> Result<Entry, Diagnostic> {
-        if let Some(done) = self.done.get(key)
-            // Too deep from here: walk the chain again, to name the entry GitLab names.
-            && self.ancestors.len() + done.height <= MOST_ANCESTORS + 1
-        {
-            return Ok(done.clone());
-        }
-        let entry = self.merged_over_bases(name, span, node)?;
-        self.done.insert(key.clone(), entry.clone());
-        Ok(entry)
-    }
-
-    fn merged_over_bases(
-        &mut self,
-        name: &Arc<str>,
-        span: Span,
-        node: &Node,
-    ) -> Result<Entry, Diagnostic> {
+    fn merged_over_bases(&mut self, at: usize) -> Result<usize, Diagnostic> {
+        let Some((key, node)) = self.root.at(at) else {
+            return Ok(0);
+        };
         let Some(own) = node.as_map() else {
-            return Ok(plain(node));
+            return Ok(0);
         };
         let Some(extends) = own.get("extends") else {
-            return Ok(plain(node));
+            return Ok(0);
         };
         let names = base_names(extends);
-        self.check(name, span, extends, &names)?;
+        let (name, span, place) = (merge::key_text(key), key.span, node.span);
+        self.check(&name, span, extends, &names)?;
+        let mut bases = Vec::with_capacity(names.len());
+        for (base, _) in names {
+            // The check above found every base to be there.
+            bases.extend(self.root.position(&base).map(|at| (base, at)));
+        }
         self.ancestors.push((name.clone(), span));
         let mut height = 0;
-        let mut bases = Vec::with_capacity(names.len());
-        for (base, _) in &names {
-            // The check above found every base to be a map.
-            let Some((key, value)) = self.root.entry(base) else {
-                continue;
-            };
-            let entry = self.extended(base, base, key.span, value)?;
-            height = height.max(entry.height);
-            bases.push((base.clone(), entry.node));
+        for (_, base) in &bases {
+            height = height.max(self.extended(*base)?);
         }
         self.ancestors.pop();
-        let laid = self.laid_over(name, node, own, &bases);
+        let laid = self.laid_over(&name, at, &bases);
+        self.root.replace_at(at, Node::map(laid, place));
         if self.copied > MOST_COPIED {
             let message = format!("{name}: `extends` makes the configuration too big");
             return Err(Diagnostic::error("extends-size", message).at(span));
         }
-        Ok(Entry {
-            node: laid,
-            height: height + 1,
-        })
+        Ok(height + 1)
     }
 
-    fn laid_over(
-        &mut self,
-        name: &Arc<str>,
-        node: &Node,
-        own: &Map,
-        bases: &[(Arc<str>, Node)],
-    ) -> Node {
-        let mut trace = self.overridden.as_deref_mut().map(|overridden| Trace {
+    fn map_at(&self, at: usize) -> Option<&Map> {
+        self.root.at(at).and_then(|(_, node)| node.as_map())
+    }
+
+    /// The entry at a position over its bases, which are resolved.
+    fn laid_over(&mut self, name: &Arc<str>, at: usize, bases: &[(Arc<str>, usize)]) -> Map {
+        let mut overridden = self.overridden.take();
+        let mut trace = overridden.as_deref_mut().map(|overridden| Trace {
             overridden,
             path: vec![name.clone()],
             layer: |lost| Layer::ReplacedByExtends(lost.span),
         });
+        let own = self.map_at(at);
+        let mut copied = self.copied;
         let mut result = Map::default();
-        for (base, value) in bases {
-            let Some(map) = value.as_map().filter(|_| self.copied <= MOST_COPIED) else {
+        for (base, at) in bases {
+            let Some(map) = self.map_at(*at).filter(|_| copied <= MOST_COPIED) else {
                 continue;
             };
             if let Some(trace) = &mut trace {
                 record_inherited(trace, base, map);
             }
-            self.copied += match result.is_empty() {
+            copied += match result.is_empty() {
                 true => {
-                    result = map.with_room(merge::added(map, own));
+                    result = map.with_room(own.map_or(0, |own| merge::added(map, own)));
                     map.len()
                 }
                 false => merge::merge_into(&mut result, map, &mut trace.as_mut()),
             };
         }
         // Bases bring their own `extends`; replacing it is no override worth telling.
-        let mut own_trace = trace;
-        self.copied += merge::merge_into(&mut result, own, &mut own_trace.as_mut());
-        Node::new(Value::Map(Arc::new(result)), node.span)
+        if let Some(own) = own {
+            copied += merge::merge_into(&mut result, own, &mut trace.as_mut());
+        }
+        self.copied = copied;
+        self.overridden = overridden;
+        result
     }
 
     /// GitLab's checks in GitLab's order.
@@ -256,13 +227,6 @@ impl Resolver<'_> {
             }
         }
         Err(diagnostic)
-    }
-}
-
-fn plain(node: &Node) -> Entry {
-    Entry {
-        node: node.clone(),
-        height: 0,
     }
 }
 
@@ -420,7 +384,7 @@ mod tests {
         let problem = resolved(map("{.base: {x: 1}, j: {extends: .bse}}"), None).unwrap_err();
         assert_eq!(problem.suggestions[0].text, "did you mean `.base`?");
         let (span, text) = problem.suggestions[0].replacement.clone().unwrap();
-        assert_eq!((span.end - span.start, text.as_str()), (4, ".base"));
+        assert_eq!((span.end() - span.start(), text.as_str()), (4, ".base"));
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl<'a> Includer<'a> {
     /// The root file with everything it includes under it.
     pub(crate) fn root(
         &mut self,
-        loaded: &Loaded,
+        loaded: Loaded,
         given: &Given,
         context: &Context,
     ) -> Result<Map, Stop> {
@@ -178,11 +178,12 @@ impl<'a> Includer<'a> {
     /// GitLab's interpolator: header, inputs, blocks. The inner error is one of the file itself.
     fn interpolated(
         &mut self,
-        loaded: &Loaded,
+        loaded: Loaded,
         given: &Given,
         context: &Context,
     ) -> Result<Result<Map, Diagnostic>, Stop> {
-        let content = loaded.content.as_map().cloned().unwrap_or_default();
+        let written = loaded.content.span;
+        let content = loaded.content.into_map().unwrap_or_default();
         let given = match given {
             Given::Values(map) => map,
             Given::NotAMap(span) => {
@@ -192,7 +193,7 @@ impl<'a> Includer<'a> {
         };
         let Some(header) = loaded.header.as_ref().and_then(Node::as_map) else {
             if let Some((key, _)) = given.iter().next() {
-                return Ok(Err(inputs_without_header(key.span, loaded.content.span)));
+                return Ok(Err(inputs_without_header(key.span, written)));
             }
             return Ok(Ok(content));
         };
@@ -259,7 +260,7 @@ impl<'a> Includer<'a> {
         let record = self
             .records
             .iter()
-            .find(|record| record.file == Some(within.file));
+            .find(|record| record.file == Some(within.file()));
         record
             .map(|record| record.location.clone())
             .unwrap_or_default()
@@ -276,7 +277,7 @@ impl<'a> Includer<'a> {
             };
             let file = self.added(&entry, &found, IncludeKind::Header);
             let loaded = self.parsed_file(&entry, &found, file)?;
-            let content = loaded.content.as_map().cloned().unwrap_or_default();
+            let content = loaded.content.into_map().unwrap_or_default();
             self.count_bytes(&entry, &found)?;
             files.push(inputs_only(&content, &entry)?);
         }
@@ -402,7 +403,7 @@ impl<'a> Includer<'a> {
             Err(stop) => return Err(stop),
         };
         let given = Given::from_node(entry.params.get("inputs"));
-        let content = match self.interpolated(&loaded, &given, &found.context)? {
+        let content = match self.interpolated(loaded, &given, &found.context)? {
             Ok(content) => content,
             Err(problem) => return Ok(Err(Box::new(prefixed(problem, &entry)))),
         };

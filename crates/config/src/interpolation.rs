@@ -85,8 +85,8 @@ impl Interpolator<'_> {
         self.count(node.span)?;
         let value = match &node.value {
             Value::Str(text) | Value::Symbol(text) => self.text(text, node.span)?,
-            Value::Seq(items) => Value::Seq(Arc::new(self.items(items)?)),
-            Value::Map(map) => Value::Map(Arc::new(self.map(map)?)),
+            Value::Seq(items) => Value::Seq(self.items(items)?.into()),
+            Value::Map(map) => Node::map(self.map(map)?, node.span).value,
             other => other.clone(),
         };
         Ok(Node::new(value, node.span))
@@ -100,7 +100,7 @@ impl Interpolator<'_> {
             match (&item.value, node.value) {
                 (Value::Str(_) | Value::Symbol(_), Value::Seq(spliced)) => {
                     self.insert(spliced.len().saturating_mul(ITEM_BYTES), item.span)?;
-                    result.extend(Arc::unwrap_or_clone(spliced));
+                    result.extend(spliced.iter().cloned());
                 }
                 (_, value) => result.push(Node::new(value, node.span)),
             }
@@ -189,15 +189,15 @@ fn problem(message: &str, span: Span) -> Diagnostic {
 
 /// The block's own place, as far as the text stands in the file as it is.
 fn block_span(block: &Block<'_>, span: Span) -> Span {
-    let width = span.end.saturating_sub(span.start) as usize;
+    let width = span.end().saturating_sub(span.start()) as usize;
     // Quoted texts have their quote in front; folded and escaped ones cannot be measured.
     let quotes = match width.checked_sub(block.whole_len) {
         Some(0) => 0,
         Some(2) => 1,
         _ => return span,
     };
-    let start = span.start + quotes + block.start as u32;
-    Span::new(span.file, start, start + block.text.len() as u32)
+    let start = span.start() + quotes + block.start as u32;
+    Span::new(span.file(), start, start + block.text.len() as u32)
 }
 
 /// Ruby's `gsub` of a fixed text: backslash sequences in `replacement` are interpreted, which GitLab did not intend.

@@ -30,7 +30,8 @@ pub struct Loaded {
     pub sources: SourceMap,
     /// Everything wrong or worth saying, in GitLab's order.
     pub diagnostics: Diagnostics,
-    /// The tree after includes, `extends`, `!reference` and edge stages; `None` where that failed.
+    /// The tree after includes, `extends`, `!reference` and edge stages; `None` where that failed, and unless
+    /// [`Settings::keep_written`] asks for it.
     pub merged: Option<Map>,
     /// Included files in the order GitLab registers them.
     pub includes: Vec<IncludeRecord>,
@@ -62,7 +63,13 @@ pub fn load(
     world: &dyn World,
     settings: &Settings,
 ) -> Result<Loaded, WorldError> {
-    load_with(&mut ParsedFiles::new(), root, scenario, world, settings)
+    load_with(
+        &mut ParsedFiles::forgetful(),
+        root,
+        scenario,
+        world,
+        settings,
+    )
 }
 
 /// As [`load`], parsing only files that `parsed` does not know.
@@ -99,10 +106,10 @@ pub fn load_with(
     };
     match merged {
         Ok(map) => {
-            let (config, problems) = typed::build(overlaid.as_ref().unwrap_or(&map), settings);
+            loaded.merged = settings.keep_written.then(|| map.clone());
+            let (config, problems) = typed::build(overlaid.unwrap_or(map), settings);
             loaded.diagnostics.extend(problems);
             loaded.config = config.filter(|_| !loaded.diagnostics.has_errors());
-            loaded.merged = Some(map);
         }
         Err(problem) => loaded.diagnostics.push(problem),
     }
@@ -172,12 +179,13 @@ fn assembled(includer: &mut Includer<'_>, root: &RootFile) -> Result<Map, Stop> 
                 .into());
         }
     };
+    let place = content.content.span;
     includer.remarks.extend_from_slice(&content.remarks);
     let given = Given::from_scenario(&includer.scenario.inputs);
-    let map = includer.root(&content, &given, &Context::root())?;
+    let map = includer.root(content, &given, &Context::root())?;
     let map = extends::resolved(map, includer.overridden.as_mut())?;
     let map = reference::resolved(map, includer.overridden.as_mut())?;
-    check_size(&map, &includer.sources, content.content.span)?;
+    check_size(&map, &includer.sources, place)?;
     Ok(edge_stages::injected(map))
 }
 

@@ -50,7 +50,7 @@ impl<'c> Checker<'c> {
         if let Some(needs) = &job.needs {
             self.check_needs(job, stage, needs)?;
         }
-        for rule in job.body.rules.iter().flatten() {
+        for rule in job.body.rules.as_deref().unwrap_or_default() {
             if let Some(needs) = &rule.needs {
                 self.check_needs(job, stage, needs)?;
             }
@@ -99,17 +99,13 @@ impl<'c> Checker<'c> {
                     self.check_named(job, stage, name, "need", *if_absent != IfAbsent::Fail)?;
                     names.push(name);
                 }
-                NeedSpec::Any {
-                    alternatives,
-                    optional,
-                    ..
-                } => {
-                    for (name, _) in alternatives {
-                        self.check_named(job, stage, name, "need", *optional)?;
+                NeedSpec::Any(any) => {
+                    for (name, _) in &any.alternatives {
+                        self.check_named(job, stage, name, "need", any.optional)?;
                         names.push(name);
                     }
                 }
-                NeedSpec::Pipeline { .. } | NeedSpec::Project { .. } => {}
+                NeedSpec::Pipeline(_) | NeedSpec::Project(_) => {}
             }
         }
         let mut seen = BTreeSet::new();
@@ -247,10 +243,10 @@ fn needed_names(job: &Job) -> Vec<Arc<str>> {
     for need in job.needs.iter().flat_map(|needs| &needs.entries) {
         match need {
             NeedSpec::Job { name, .. } => names.push(name.value.clone()),
-            NeedSpec::Any { alternatives, .. } => {
-                names.extend(alternatives.iter().map(|(name, _)| name.value.clone()));
+            NeedSpec::Any(any) => {
+                names.extend(any.alternatives.iter().map(|(name, _)| name.value.clone()));
             }
-            NeedSpec::Pipeline { .. } | NeedSpec::Project { .. } => {}
+            NeedSpec::Pipeline(_) | NeedSpec::Project(_) => {}
         }
     }
     names

@@ -73,7 +73,7 @@ fn merged_value(
     if let Some(trace) = trace {
         trace.path.pop();
     }
-    Node::new(Value::Map(Arc::new(result)), upper.span)
+    Node::map(result, upper.span)
 }
 
 /// How many keys `lower` would get from `upper`.

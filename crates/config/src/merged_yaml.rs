@@ -68,7 +68,7 @@ fn change_value(map: &mut Map, key: &str, mut changed: impl FnMut(&mut Node)) {
 
 fn listed(node: &mut Node) {
     if !matches!(node.value, Value::Null | Value::Seq(_) | Value::Map(_)) {
-        node.value = Value::Seq(Arc::new(vec![node.clone()]));
+        node.value = Value::Seq([node.clone()].into());
     }
 }
 
@@ -81,7 +81,7 @@ fn with_text_keys(node: &Node) -> Node {
             }
             Value::Map(Arc::new(result))
         }
-        Value::Seq(items) => Value::Seq(Arc::new(items.iter().map(with_text_keys).collect())),
+        Value::Seq(items) => Value::Seq(items.iter().map(with_text_keys).collect()),
         other => other.clone(),
     };
     Node::new(value, node.span)

@@ -15,8 +15,9 @@ use tidegate_pipeline::AutoCancelOnNewCommit;
 use tidegate_source::Span;
 
 pub use job::{
-    AllowFailureSpec, BridgeInclude, EnvironmentSpec, IfAbsent, InheritVariables, Instance, Job,
-    JobBody, JobKind, NeedSpec, Needs, Trigger, TriggerTarget,
+    AllowFailureSpec, AnyNeed, BridgeInclude, EnvironmentSpec, IfAbsent, InheritVariables,
+    Instance, Job, JobBody, JobKind, NeedSpec, Needs, PipelineNeed, ProjectNeed, Trigger,
+    TriggerTarget, Written,
 };
 pub use policy::{Policy, PolicyKind, RefPattern};
 pub use rule::{

@@ -11,7 +11,9 @@ use tidegate_source::{Diagnostic, Span};
 use crate::keyword::job::WrittenJob;
 use crate::keyword::needs::{NeededJob, WrittenNeed, WrittenNeeds};
 use crate::keyword::parallel::{Parallel, combinations, instance_name};
-use crate::{IfAbsent, Instance, Job, NeedSpec, Needs, Spanned, Text, VariableDefinition};
+use crate::{
+    IfAbsent, Instance, Job, NeedSpec, Needs, PipelineNeed, Spanned, Text, VariableDefinition,
+};
 
 /// Names of the instances of each parallel job.
 type Instances = FxHashMap<Arc<str>, Vec<Generated>>;
@@ -30,15 +32,7 @@ pub(crate) fn jobs(written: Vec<WrittenJob>) -> Result<IndexMap<Arc<str>, Job>, 
     let instances = instances(&written);
     let mut jobs = IndexMap::with_capacity(written.len());
     let mut unknown = matrix::Unknown::default();
-    for mut job in written {
-        for (at, needs) in std::mem::take(&mut job.rule_needs) {
-            let body = Arc::make_mut(&mut job.body);
-            let rule = body.rules.as_mut().and_then(|rules| rules.get_mut(at));
-            if let Some(rule) = rule {
-                // GitLab leaves the names of parallel jobs in rules alone.
-                rule.needs = Some(expand_needs(&needs, &Instances::default()));
-            }
-        }
+    for job in written {
         match instances.get(&job.name) {
             Some(generated) => {
                 add_instances(&mut jobs, job, generated, &instances, &mut unknown);
@@ -125,11 +119,11 @@ fn add_instances(
             name: instance.name.clone(),
             base: job.name.clone(),
             span: job.span,
-            instance: Some(Instance {
+            instance: Some(Box::new(Instance {
                 index,
                 total,
                 matrix: instance.variables.iter().map(matrix_variable).collect(),
-            }),
+            })),
             needs,
             dependencies: dependencies.map(|names| expand_names(names, instances)),
             body: body.clone(),
@@ -149,7 +143,7 @@ fn matrix_variable((key, value): &(Arc<str>, Arc<str>)) -> VariableDefinition {
     }
 }
 
-fn expand_names(names: Vec<Text>, instances: &Instances) -> Vec<Text> {
+fn expand_names(names: Vec<Text>, instances: &Instances) -> Box<[Text]> {
     let mut expanded = Vec::with_capacity(names.len());
     for name in names {
         match instances.get(&name.value) {
@@ -161,7 +155,12 @@ fn expand_names(names: Vec<Text>, instances: &Instances) -> Vec<Text> {
             None => expanded.push(name),
         }
     }
-    expanded
+    expanded.into()
+}
+
+/// The needs of a rule: GitLab leaves the names of parallel jobs there alone.
+pub(crate) fn unexpanded_needs(needs: &WrittenNeeds) -> Needs {
+    expand_needs(needs, &Instances::default())
 }
 
 fn expand_needs(needs: &WrittenNeeds, instances: &Instances) -> Needs {
@@ -171,7 +170,7 @@ fn expand_needs(needs: &WrittenNeeds, instances: &Instances) -> Needs {
     }
     Needs {
         span: needs.span,
-        entries,
+        entries: entries.into(),
     }
 }
 
@@ -182,52 +181,25 @@ fn expand_need(need: &WrittenNeed, instances: &Instances, entries: &mut Vec<Need
                 entries.push(job_need(name, job.artifacts, *if_absent));
             }
         }
-        WrittenNeed::Any {
-            alternatives,
-            min,
-            wait,
-            pick,
-            optional,
-            span,
-        } => entries.push(NeedSpec::Any {
-            alternatives: alternatives
-                .iter()
-                .flat_map(|job| {
-                    let names = expand_job(job, instances).into_iter();
-                    names.map(|name| (name, job.artifacts))
-                })
-                .collect(),
-            min: *min,
-            wait: *wait,
-            pick: *pick,
-            optional: *optional,
-            span: *span,
-        }),
-        WrittenNeed::Pipeline {
-            pipeline,
-            job,
-            artifacts,
-        } => entries.push(NeedSpec::Pipeline {
-            pipeline: pipeline.clone(),
-            job: Some(job.clone()),
-            artifacts: *artifacts,
-        }),
-        WrittenNeed::Project {
-            project,
-            reference,
-            job,
-            artifacts,
-        } => entries.push(NeedSpec::Project {
-            project: project.clone(),
-            reference: reference.clone(),
-            job: job.clone(),
-            artifacts: *artifacts,
-        }),
-        WrittenNeed::Mirror { pipeline } => entries.push(NeedSpec::Pipeline {
-            pipeline: pipeline.clone(),
-            job: None,
-            artifacts: false,
-        }),
+        WrittenNeed::Any(any) => {
+            let mut need = any.terms.clone();
+            for job in &any.alternatives {
+                let names = expand_job(job, instances).into_iter();
+                need.alternatives
+                    .extend(names.map(|name| (name, job.artifacts)));
+            }
+            entries.push(NeedSpec::Any(Box::new(need)));
+        }
+        WrittenNeed::Pipeline(need) => entries.push(NeedSpec::Pipeline(need.clone())),
+        WrittenNeed::Project(need) => entries.push(NeedSpec::Project(need.clone())),
+        WrittenNeed::Mirror(pipeline) => {
+            let need = PipelineNeed {
+                pipeline: pipeline.clone(),
+                job: None,
+                artifacts: false,
+            };
+            entries.push(NeedSpec::Pipeline(Box::new(need)));
+        }
     }
 }
 

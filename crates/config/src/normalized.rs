@@ -15,26 +15,26 @@ use crate::{AllowFailureSpec, Config, IfAbsent, InheritVariables, Job, NeedSpec}
 /// The attributes GitLab builds a job from, by full name in definition order.
 ///
 /// Keys that GitLab leaves out are left out. The planner does not read this: it exists to compare with GitLab and for
-/// programs that want GitLab's form.
-pub fn builds(config: &Config) -> Vec<Json> {
+/// programs that want GitLab's form. `None` where the load did not keep what was written
+/// ([`Settings::keep_written`](crate::Settings::keep_written)).
+pub fn builds(config: &Config) -> Option<Vec<Json>> {
     let jobs = config.jobs.values();
-    jobs.map(|job| attributes(config, job)).collect()
+    jobs.map(|job| job.body.written.as_ref().map(|_| attributes(config, job)))
+        .collect()
 }
 
-/// The `jobs` of GitLab's lint API for a static check, ordered by stage, then by definition.
-pub fn lint_jobs(config: &Config) -> Vec<Json> {
+/// The `jobs` of GitLab's lint API for a static check, ordered by stage, then by definition; `None` as with [`builds`].
+pub fn lint_jobs(config: &Config) -> Option<Vec<Json>> {
     let mut of_stage: FxHashMap<&str, Vec<Json>> = FxHashMap::default();
     for job in config.jobs.values() {
+        job.body.written.as_ref()?;
         let stage = &*job.body.stage.value;
         of_stage.entry(stage).or_default().push(lint_job(job));
     }
     let stages = config.stages.iter();
     // A stage written twice lists its jobs twice, as in GitLab.
-    stages
-        .filter_map(|stage| of_stage.get(&*stage.value))
-        .flatten()
-        .cloned()
-        .collect()
+    let listed = stages.filter_map(|stage| of_stage.get(&*stage.value));
+    Some(listed.flatten().cloned().collect())
 }
 
 fn attributes(config: &Config, job: &Job) -> Json {
@@ -218,7 +218,7 @@ mod tests {
             }],
             "scheduling_type": "stage", "options": {"script": ["x"]},
         }]);
-        assert_eq!(Json::from(builds(&config)), expected);
+        assert_eq!(Json::from(builds(&config).unwrap()), expected);
     }
 
     #[test]
@@ -228,14 +228,14 @@ mod tests {
         let variables = json!([
             {"key": "A", "value": "m"}, {"key": "B", "value": "b"}, {"key": "C", "value": "c"},
         ]);
-        assert_eq!(builds(&config)[0]["job_variables"], variables);
+        assert_eq!(builds(&config).unwrap()[0]["job_variables"], variables);
     }
 
     #[test]
     fn lint_lists_jobs_by_stage_then_by_definition() {
         let yaml = "a: {script: x, stage: deploy}\nb: {script: x}\nc: {script: x, stage: build}";
         let config = valid(&gitlab(), yaml);
-        let jobs = lint_jobs(&config);
+        let jobs = lint_jobs(&config).unwrap();
         let names: Vec<_> = jobs.iter().map(|job| &job["name"]).collect();
         assert_eq!(names, ["c", "b", "a"]);
         assert_eq!(jobs[0]["needs"], Json::Null);

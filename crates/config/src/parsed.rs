@@ -10,9 +10,16 @@ use tidegate_yaml::{Key, Limits, Loaded, Map, Node, Remark, RemarkKind, Value, Y
 /// Every file that was parsed, by its content. Give the same to several loads.
 ///
 /// Parsing depends on nothing but content and limits; use one cache for one set of limits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ParsedFiles {
-    known: HashMap<Arc<[u8]>, Parsed, FxBuildHasher>,
+    /// `None`: nothing is kept.
+    known: Option<HashMap<Arc<[u8]>, Parsed, FxBuildHasher>>,
+}
+
+impl Default for ParsedFiles {
+    fn default() -> ParsedFiles {
+        ParsedFiles::new()
+    }
 }
 
 #[derive(Debug)]
@@ -24,17 +31,24 @@ struct Parsed {
 impl ParsedFiles {
     /// An empty cache.
     pub fn new() -> ParsedFiles {
-        ParsedFiles::default()
+        ParsedFiles {
+            known: Some(HashMap::default()),
+        }
+    }
+
+    /// One that keeps nothing: for a single load, whose parsed files would only take memory once they are merged.
+    pub(crate) fn forgetful() -> ParsedFiles {
+        ParsedFiles { known: None }
     }
 
     /// How many different contents were parsed.
     pub fn len(&self) -> usize {
-        self.known.len()
+        self.known.as_ref().map_or(0, HashMap::len)
     }
 
     /// Whether nothing was parsed yet.
     pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
+        self.len() == 0
     }
 
     /// The content as documents whose places are in `file`.
@@ -44,7 +58,10 @@ impl ParsedFiles {
         file: FileId,
         limits: &Limits,
     ) -> Result<Loaded, YamlError> {
-        let known = self.known.entry(content.clone()).or_insert_with(|| Parsed {
+        let Some(known) = &mut self.known else {
+            return load(content, file, limits);
+        };
+        let known = known.entry(content.clone()).or_insert_with(|| Parsed {
             file,
             result: load(content, file, limits),
         });
@@ -92,7 +109,7 @@ fn moved_remark(remark: &Remark, file: FileId) -> Remark {
 
 fn moved_span(span: Span, file: FileId) -> Span {
     if span.is_some() {
-        Span::new(file, span.start, span.end)
+        Span::new(file, span.start(), span.end())
     } else {
         span
     }
@@ -102,7 +119,7 @@ fn moved_node(node: &Node, file: FileId) -> Node {
     let value = match &node.value {
         Value::Seq(items) => {
             let items = items.iter().map(|item| moved_node(item, file));
-            Value::Seq(Arc::new(items.collect()))
+            Value::Seq(items.collect())
         }
         Value::Map(map) => {
             let mut result = Map::with_capacity(map.len());
@@ -137,9 +154,9 @@ mod tests {
                 .as_map()
                 .and_then(|map| map.entry("a"))
                 .unwrap();
-            assert_eq!((key.span.file, node.span.file), (file, file));
+            assert_eq!((key.span.file(), node.span.file()), (file, file));
             assert_eq!(
-                loaded.remarks.first().map(|remark| remark.span.file),
+                loaded.remarks.first().map(|remark| remark.span.file()),
                 Some(file)
             );
         }
@@ -154,7 +171,7 @@ mod tests {
             let error = files
                 .parsed(&content, FileId(id), &Limits::default())
                 .unwrap_err();
-            assert_eq!(error.span.file, FileId(id));
+            assert_eq!(error.span.file(), FileId(id));
         }
     }
 }

@@ -12,7 +12,10 @@ use crate::overridden::{Layer, Overridden};
 use crate::ruby::{self, Keys};
 
 /// Resolves every tag of the tree, those of hidden jobs too. The first error ends it, as in GitLab.
-pub(crate) fn resolved(root: Map, overridden: Option<&mut Overridden>) -> Result<Map, Diagnostic> {
+pub(crate) fn resolved(
+    mut root: Map,
+    overridden: Option<&mut Overridden>,
+) -> Result<Map, Diagnostic> {
     if !root.iter().any(|(_, node)| has_tag(node)) {
         return Ok(root);
     }
@@ -23,17 +26,19 @@ pub(crate) fn resolved(root: Map, overridden: Option<&mut Overridden>) -> Result
         place: Vec::new(),
         overridden,
     };
-    let mut values = Vec::with_capacity(root.len());
-    for (key, node) in &root {
-        resolver.place.push(Step::Key(key_text(key)));
-        values.push(resolver.node(node)?);
-        resolver.place.pop();
+    // Tags are resolved in the tree as written: what stands in place of one must not hide another's place.
+    let mut changed = Vec::new();
+    for (at, (key, node)) in root.iter().enumerate() {
+        if has_tag(node) {
+            resolver.place.push(Step::Key(key_text(key)));
+            changed.push((at, resolver.node(node)?));
+            resolver.place.pop();
+        }
     }
-    let mut result = root.clone();
-    for (place, value) in result.values_mut().zip(values) {
-        *place = value;
+    for (at, node) in changed {
+        root.replace_at(at, node);
     }
-    Ok(result)
+    Ok(root)
 }
 
 /// One step from the top of the tree downwards.
@@ -68,7 +73,7 @@ impl Resolver<'_> {
                     resolved.push(self.node(item)?);
                     self.place.pop();
                 }
-                Value::Seq(Arc::new(resolved))
+                Value::Seq(resolved.into())
             }
             Value::Map(map) => {
                 let mut resolved = Map::clone(map);

@@ -77,6 +77,10 @@ pub struct Settings {
     pub strict_includes: bool,
     /// What merging replaced is recorded, for showing where values come from.
     pub record_origins: bool,
+    /// The merged tree is kept in [`Loaded::merged`](crate::Loaded::merged), and each job's part of it in
+    /// [`JobBody::written`](crate::JobBody::written), for showing and checking what was written. That takes more memory than
+    /// all the rest; deciding and running do not need it.
+    pub keep_written: bool,
 }
 
 impl Default for Settings {
@@ -88,6 +92,7 @@ impl Default for Settings {
             limits: Limits::default(),
             strict_includes: false,
             record_origins: false,
+            keep_written: true,
         }
     }
 }

@@ -13,8 +13,9 @@ use tidegate_pipeline::{FailureReason, JobSpec, Status};
 use crate::cancel::Canceller;
 use crate::driver::Driver;
 use crate::environment::Environment;
-use crate::profile::Profile;
+use crate::login::Logins;
 use crate::storage::Storage;
+use crate::supervisor::birth::Births;
 use crate::supervisor::owner::{Supervisor, SupervisorCommand};
 use crate::trace::{TraceOptions, TraceSink};
 use crate::variables::RunnerFacts;
@@ -78,19 +79,19 @@ pub struct Outcome {
     pub leftovers: u32,
 }
 
-/// Runs jobs with the shell of this machine; clones share what they learn of its profile.
+/// Runs jobs with the shell of this machine; clones share the parent of their supervisors and what they learn of logins.
 #[derive(Clone, Debug)]
 pub struct ShellExecutor {
-    supervisor: SupervisorCommand,
-    profile: Profile,
+    births: Births,
+    logins: Logins,
 }
 
 impl ShellExecutor {
     /// An executor whose supervisors are started with this command.
     pub fn new(supervisor: SupervisorCommand) -> Self {
         Self {
-            supervisor,
-            profile: Profile::default(),
+            births: Births::new(supervisor),
+            logins: Logins::default(),
         }
     }
 
@@ -137,8 +138,8 @@ impl ShellExecutor {
     }
 
     fn driver(&self, run: JobRun, canceller: &Canceller) -> io::Result<Driver> {
-        let (supervisor, profile) = (self.supervisor.clone(), self.profile.clone());
-        Driver::new(run, supervisor, profile, canceller.clone())
+        let (births, logins) = (self.births.clone(), self.logins.clone());
+        Driver::new(run, births, logins, canceller.clone())
     }
 }
 

@@ -49,21 +49,21 @@ impl Switches {
         let Some(span) = finding.primary() else {
             return false;
         };
-        self.files.contains(&(span.file, code.to_owned())) || self.on_lines(sources, span, code)
+        self.files.contains(&(span.file(), code.to_owned())) || self.on_lines(sources, span, code)
     }
 
     fn on_lines(&self, sources: &SourceMap, span: Span, code: &str) -> bool {
         if self.lines.is_empty() {
             return false;
         }
-        let Some(file) = sources.file(span.file) else {
+        let Some(file) = sources.file(span.file()) else {
             return false;
         };
         let named = |line| {
-            let codes = self.lines.get(&(span.file, line));
+            let codes = self.lines.get(&(span.file(), line));
             codes.is_some_and(|codes| codes.contains(code))
         };
-        lines_for(file, file.line_of(span.start))
+        lines_for(file, file.line_of(span.start()))
             .into_iter()
             .any(named)
     }

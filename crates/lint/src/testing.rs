@@ -50,6 +50,6 @@ pub(crate) fn check_mended(code: &str, text: &str, expected: &str) {
         .filter_map(|it| it.replacement.as_ref());
     let (span, new) = replacements.next().unwrap();
     let mut mended = text.to_owned();
-    mended.replace_range(span.start as usize..span.end as usize, new);
+    mended.replace_range(span.start() as usize..span.end() as usize, new);
     assert_eq!(mended, expected);
 }

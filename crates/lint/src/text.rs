@@ -9,8 +9,8 @@ pub(crate) fn part_of(sources: &SourceMap, span: Span, value: &str, part: Range<
     let Some(at) = sources.text_of(span).find(value) else {
         return span;
     };
-    let offset = |inside: usize| span.start + u32::try_from(at + inside).unwrap_or_default();
-    Span::new(span.file, offset(part.start), offset(part.end))
+    let offset = |inside: usize| span.start() + u32::try_from(at + inside).unwrap_or_default();
+    Span::new(span.file(), offset(part.start), offset(part.end))
 }
 
 /// What to write behind the value at `span` to give its mapping one more entry, whichever style the mapping has.
@@ -26,9 +26,9 @@ pub(crate) fn entry_behind(
     if sources.text_of(in_mapping).starts_with('{') {
         return Some(format!("{value}, {entry}"));
     }
-    let file = sources.file(span.file)?;
-    let start = file.line_start(file.line_of(span.start)) as usize;
-    let before = file.text.get(start..span.start as usize)?;
+    let file = sources.file(span.file())?;
+    let start = file.line_start(file.line_of(span.start())) as usize;
+    let before = file.text.get(start..span.start() as usize)?;
     let indent = before.len() - before.trim_start_matches([' ', '-']).len();
     before.trim_end().ends_with(':').then(|| {
         let indent = " ".repeat(indent);

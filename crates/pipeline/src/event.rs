@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::id::{Attempt, JobIdx, JobKey, PipelineId};
 use crate::reason::Reason;
+use crate::result::JobResult;
 use crate::status::Status;
 
 /// Something that happened, never changed afterwards.
@@ -75,6 +76,15 @@ pub enum EventKind {
         files: u64,
         /// How many bytes.
         bytes: u64,
+    },
+    /// A job succeeded and left something besides artifacts.
+    JobResult {
+        /// Which.
+        job: JobIdx,
+        /// Which try.
+        attempt: Attempt,
+        /// What it left.
+        result: JobResult,
     },
     /// A trigger job was reached whose project is not on this machine: nothing was triggered.
     WouldTrigger {

@@ -184,6 +184,8 @@ pub struct Build {
     pub timeout: Option<Timeout>,
     /// `coverage`, the pattern without slashes.
     pub coverage: Option<Arc<str>>,
+    /// The folder a pages job publishes, unexpanded.
+    pub publish: Option<Arc<str>>,
     /// `release`, `id_tokens`, `secrets`, `inputs`, `run`, `pages` as JSON text, by keyword, where written.
     pub further: Vec<(Arc<str>, Arc<str>)>,
 }

@@ -13,10 +13,12 @@ mod job;
 mod keyword;
 mod pipeline;
 mod reason;
+mod result;
 mod selection;
 mod spec;
 mod spec_builder;
 mod status;
+mod steps;
 mod wire;
 mod wire_pipeline;
 
@@ -35,12 +37,14 @@ pub use pipeline::{
     AutoCancel, AutoCancelOnJobFailure, AutoCancelOnNewCommit, Pipeline, ProcessMode,
 };
 pub use reason::{FailureReason, Reason};
+pub use result::{EnvironmentResult, JobResult, PagesResult, ReleaseResult};
 pub use selection::UnknownJob;
 pub use spec::{
     ArtifactSpec, CacheSpec, DependencySpec, GitSpec, JobSpec, ShellKind, StepSpec, VariableSpec,
 };
 pub use spec_builder::{CacheSuffix, StartFacts, job_spec, start_variables};
 pub use status::Status;
+pub use steps::NotRunnable;
 pub use wire::{EVENT_VERSION, UnreadableEvent, event_from_json, event_to_json};
 pub use wire_pipeline::{
     PIPELINE_VERSION, UnreadablePipeline, pipeline_from_json, pipeline_to_json,

@@ -12,7 +12,7 @@ use crate::job::{Build, Job};
 use crate::keyword::{ArtifactFormat, Artifacts, Cache, Report};
 use crate::pipeline::Pipeline;
 use crate::spec::{
-    ArtifactSpec, CacheSpec, DependencySpec, GitSpec, JobSpec, ShellKind, StepSpec, VariableSpec,
+    ArtifactSpec, CacheSpec, DependencySpec, GitSpec, JobSpec, ShellKind, VariableSpec,
 };
 
 /// What is only known when a job starts.
@@ -79,6 +79,7 @@ pub fn job_spec(
     let Some(build) = job.build() else {
         return Ok(None);
     };
+    let build = &build.with_inputs();
     let layered = start_variables(job, &facts.persisted, &facts.dotenv);
     let sorted = sort_and_expand(&layered, NestedOptions::FOR_RUNNER)?;
     let variables = sorted.as_slice().iter().map(variable_spec).collect();
@@ -92,7 +93,7 @@ pub fn job_spec(
             .cloned()
             .unwrap_or_else(|| "".into()),
         variables,
-        steps: steps(build),
+        steps: build.steps(),
         pre_get_sources_script: build.pre_get_sources_script.clone(),
         image: build.image.clone(),
         services: build.services.clone(),
@@ -154,29 +155,6 @@ fn variable_spec(variable: &Variable) -> VariableSpec {
         masked: variable.masked,
         raw: variable.raw,
     }
-}
-
-fn steps(build: &Build) -> Vec<StepSpec> {
-    let script = build
-        .before_script
-        .iter()
-        .chain(&build.script)
-        .cloned()
-        .collect();
-    let mut steps = vec![StepSpec {
-        name: "script".into(),
-        script,
-        always: false,
-    }];
-    if !build.after_script.is_empty() {
-        let script = build.after_script.clone();
-        steps.push(StepSpec {
-            name: "after_script".into(),
-            script,
-            always: true,
-        });
-    }
-    steps
 }
 
 fn timeout(job: &Job, default: Duration) -> Duration {

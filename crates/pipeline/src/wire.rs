@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{CacheOutcome, Event, EventKind};
 use crate::id::{Attempt, JobIdx, JobKey, PipelineId};
 use crate::reason::{FailureReason, Reason};
+use crate::result::JobResult;
 use crate::status::Status;
 
 /// Version of the format, the field `v` of every object.
@@ -110,6 +111,11 @@ enum What {
         kind: String,
         files: u64,
         bytes: u64,
+    },
+    JobResult {
+        job: u32,
+        attempt: u32,
+        result: JobResult,
     },
     WouldTrigger {
         job: u32,
@@ -239,6 +245,15 @@ impl What {
                 files: *files,
                 bytes: *bytes,
             },
+            EventKind::JobResult {
+                job,
+                attempt,
+                result,
+            } => What::JobResult {
+                job: job.0,
+                attempt: attempt.0,
+                result: result.clone(),
+            },
             EventKind::WouldTrigger {
                 job,
                 attempt,
@@ -327,6 +342,15 @@ impl What {
                 kind: kind.into(),
                 files,
                 bytes,
+            },
+            What::JobResult {
+                job,
+                attempt,
+                result,
+            } => EventKind::JobResult {
+                job: JobIdx(job),
+                attempt: Attempt(attempt),
+                result,
             },
             What::WouldTrigger {
                 job,
@@ -470,6 +494,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::result::{EnvironmentResult, PagesResult, ReleaseResult};
 
     fn event(kind: EventKind) -> Event {
         Event {
@@ -579,6 +604,36 @@ mod tests {
             files: 1,
             bytes: 2,
         });
+        let environment = EnvironmentResult {
+            name: "review/x".into(),
+            action: "start".into(),
+            url: Some("https://x".into()),
+            on_stop: Some("stop".into()),
+            auto_stop_in: None,
+            deployment_tier: None,
+        };
+        let release = ReleaseResult {
+            tag_name: "v1".into(),
+            milestones: vec!["m".into()],
+            links: vec![("a".into(), "https://a".into())],
+            ..ReleaseResult::default()
+        };
+        let pages = PagesResult {
+            folder: "public".into(),
+            path_prefix: None,
+            expire_in: Some("1 day".into()),
+        };
+        for result in [
+            JobResult::Environment(environment),
+            JobResult::Release(release),
+            JobResult::Pages(pages),
+        ] {
+            kinds.push(EventKind::JobResult {
+                job,
+                attempt,
+                result,
+            });
+        }
         let duration = Duration::from_millis(1500);
         kinds.push(EventKind::JobFinished {
             job,

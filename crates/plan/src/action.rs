@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_config::{JobBody, JobKind, Text, Trigger, TriggerTarget};
-use tidegate_pipeline::{Action, Bridge, Build, Downstream};
+use tidegate_pipeline::{Action, Artifacts, Bridge, Build, Downstream, Image};
 use tidegate_scenario::WorldError;
 
 use crate::cache_clause::created_keys;
@@ -34,13 +34,14 @@ fn build(body: &JobBody, cache_keys: Vec<Arc<str>>) -> Build {
         script: lines(&body.script),
         after_script: lines(&body.after_script),
         pre_get_sources_script: lines(&body.pre_get_sources_script),
-        image: body.image.as_ref().map(|image| image.value.clone()),
+        image: body.image.as_ref().map(|image| Image::clone(&image.value)),
         services: body.services.iter().map(|s| s.value.clone()).collect(),
         caches: body.caches.iter().map(|c| c.value.clone()).collect(),
         cache_keys,
-        artifacts: body.artifacts.as_ref().map(|a| a.value.clone()),
+        artifacts: body.artifacts.as_ref().map(|a| Artifacts::clone(&a.value)),
         timeout: body.timeout.as_ref().map(|timeout| timeout.value.clone()),
         coverage: body.coverage.as_ref().map(|text| text.value.clone()),
+        publish: body.publish.as_ref().map(|folder| folder.value.clone()),
         further: further
             .map(|(name, value)| (name.value.clone(), value.to_string().into()))
             .collect(),

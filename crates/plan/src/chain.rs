@@ -382,7 +382,7 @@ fn exceeded(jobs: &[Job], decisions: &[Decision], shared: &Shared<'_>) -> Vec<Di
     }
     let deploying = decisions.iter().zip(shared.config.jobs.values());
     let deploying = deploying.filter(|(decision, job)| {
-        let environment = job.body.environment.as_ref();
+        let environment = job.body.environment.as_deref();
         decision.job().is_some() && environment.is_some_and(environment::deploys)
     });
     let (count, most) = (deploying.count(), limits.deployments);

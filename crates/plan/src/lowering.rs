@@ -90,7 +90,7 @@ fn entering(body: &JobBody) -> Rule {
     };
     Rule {
         when: Some(Spanned::default_value(RuleWhen::When(when))),
-        start_in: body.start_in.clone(),
+        start_in: body.start_in.as_deref().cloned(),
         allow_failure: allow_failure.map(Spanned::default_value),
         ..plain()
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use tidegate_config::{IfAbsent, NeedSpec, Needs};
+use tidegate_config::{AnyNeed, IfAbsent, NeedSpec, Needs, PipelineNeed, ProjectNeed};
 use tidegate_pipeline::{Alternatives, CrossNeed, JobIdx, Need, NeedEntry, Presence};
 use tidegate_source::{Diagnostic, Span};
 
@@ -260,12 +260,13 @@ impl<'r, 's> Resolver<'r, 's> {
                 let optional = *if_absent == IfAbsent::Ignore;
                 self.trial(&name.value, name.span, artifacts, optional, at, fate);
             }
-            NeedSpec::Any { .. } => self.any(at, entry),
-            NeedSpec::Pipeline {
-                pipeline,
-                job,
-                artifacts,
-            } => {
+            NeedSpec::Any(any) => self.any(at, any),
+            NeedSpec::Pipeline(need) => {
+                let PipelineNeed {
+                    pipeline,
+                    job,
+                    artifacts,
+                } = &**need;
                 if let Some(job) = job {
                     self.out.cross_needs.push(CrossNeed::Pipeline {
                         pipeline: pipeline.value.clone(),
@@ -277,12 +278,13 @@ impl<'r, 's> Resolver<'r, 's> {
                 let fate = NeedFate::Elsewhere;
                 self.trial(&named.value, named.span, *artifacts, false, at, fate);
             }
-            NeedSpec::Project {
-                project,
-                reference,
-                job,
-                artifacts,
-            } => {
+            NeedSpec::Project(need) => {
+                let ProjectNeed {
+                    project,
+                    reference,
+                    job,
+                    artifacts,
+                } = &**need;
                 self.out.cross_needs.push(CrossNeed::Project {
                     project: project.value.clone(),
                     reference: reference.value.clone(),
@@ -295,18 +297,15 @@ impl<'r, 's> Resolver<'r, 's> {
         }
     }
 
-    fn any(&mut self, at: usize, entry: &NeedSpec) {
-        let NeedSpec::Any {
+    fn any(&mut self, at: usize, need: &AnyNeed) {
+        let AnyNeed {
             alternatives,
             min,
             wait,
             pick,
             optional,
             span,
-        } = entry
-        else {
-            return;
-        };
+        } = need;
         let mut jobs = Vec::new();
         for (name, artifacts) in alternatives {
             let found = self.reachable(&name.value);
@@ -418,13 +417,13 @@ impl<'r, 's> Resolver<'r, 's> {
 fn same_pipeline_jobs(spec: &NeedSpec) -> usize {
     match spec {
         NeedSpec::Job { .. } => 1,
-        NeedSpec::Any { alternatives, .. } => alternatives.len(),
-        NeedSpec::Pipeline { .. } | NeedSpec::Project { .. } => 0,
+        NeedSpec::Any(any) => any.alternatives.len(),
+        NeedSpec::Pipeline(_) | NeedSpec::Project(_) => 0,
     }
 }
 
 fn is_mirror(spec: &NeedSpec) -> bool {
-    matches!(spec, NeedSpec::Pipeline { job: None, .. })
+    matches!(spec, NeedSpec::Pipeline(need) if need.job.is_none())
 }
 
 fn absent_message(job: &str, need: &str) -> String {

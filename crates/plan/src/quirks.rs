@@ -82,7 +82,7 @@ impl Found<'_> {
                 }
             }
         }
-        for rule in seed.job.body.rules.iter().flatten() {
+        for rule in seed.job.body.rules.as_deref().unwrap_or_default() {
             self.own_variables(rule);
         }
         for atom in trace.policies.iter().flat_map(|policy| &policy.atoms) {

@@ -56,7 +56,7 @@ pub(crate) struct FactNames {
 enum Inherited {
     All,
     None,
-    Only(Vec<Arc<str>>),
+    Only(Arc<[Arc<str>]>),
 }
 
 /// What the instances of one parallel job share.

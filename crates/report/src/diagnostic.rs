@@ -111,7 +111,7 @@ fn excerpts<'a>(item: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Excerpt<'a>
     labels.sort_by_key(|label| label.kind == LabelKind::Context);
     let mut clusters: Vec<(&SourceFile, usize, usize, Vec<&Label>)> = Vec::new();
     for label in labels {
-        let Some(file) = sources.file(label.span.file) else {
+        let Some(file) = sources.file(label.span.file()) else {
             continue;
         };
         let (first, last) = lines(file, label.span);
@@ -134,8 +134,8 @@ fn excerpts<'a>(item: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Excerpt<'a>
 }
 
 fn lines(file: &SourceFile, span: Span) -> (usize, usize) {
-    let last = span.end.max(span.start + 1) - 1;
-    (file.line_of(span.start), file.line_of(last))
+    let last = span.end().max(span.start() + 1) - 1;
+    (file.line_of(span.start()), file.line_of(last))
 }
 
 fn cut<'a>(file: &'a SourceFile, first: usize, last: usize, labels: &[&'a Label]) -> Excerpt<'a> {
@@ -165,8 +165,8 @@ fn within(text: &str, start: usize, span: Span) -> std::ops::Range<usize> {
             .rev()
             .find(|at| text.is_char_boundary(*at))
     };
-    let from = floor((span.start as usize).saturating_sub(start)).unwrap_or(0);
-    let to = floor((span.end as usize).saturating_sub(start))
+    let from = floor((span.start() as usize).saturating_sub(start)).unwrap_or(0);
+    let to = floor((span.end() as usize).saturating_sub(start))
         .unwrap_or(0)
         .max(from);
     let covered = &text[from..to];
@@ -180,7 +180,7 @@ fn include_chain(item: &Diagnostic, sources: &SourceMap) -> Vec<String> {
     let Some(primary) = item.primary() else {
         return Vec::new();
     };
-    let chain = sources.include_chain(primary.file);
+    let chain = sources.include_chain(primary.file());
     chain
         .iter()
         .filter_map(|by| Some(format!("included from {}", sources.locate(*by)?)))
@@ -206,11 +206,11 @@ impl<'a> PatchExcerpt<'a> {
 
 fn patch<'a>(suggestion: &'a Suggestion, sources: &'a SourceMap) -> Option<PatchExcerpt<'a>> {
     let (span, replacement) = suggestion.replacement.as_ref()?;
-    let file = sources.file(span.file)?;
+    let file = sources.file(span.file())?;
     let (first_line, last) = lines(file, *span);
     let start = file.line_start(first_line) as usize;
     let text = file.text.get(start..file.line_start(last + 1) as usize)?;
-    let range = span.start as usize - start..span.end as usize - start;
+    let range = span.start() as usize - start..span.end() as usize - start;
     text.get(range.clone())?;
     Some(PatchExcerpt {
         path: &file.name,

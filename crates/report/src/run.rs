@@ -6,6 +6,7 @@ mod junit;
 mod log_lines;
 mod plain;
 mod progress;
+mod results;
 mod run_progress;
 mod summary;
 #[cfg(test)]
@@ -18,5 +19,6 @@ pub use junit::junit;
 pub use log_lines::{LogLines, Shown};
 pub use plain::PlainRun;
 pub use progress::{JobProgress, Progress};
+pub use results::results;
 pub use run_progress::{Member, RunProgress};
 pub use summary::{quoted, summary};

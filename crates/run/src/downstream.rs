@@ -1,10 +1,12 @@
 //! What a run asks of whoever plans pipelines when it reaches a trigger job.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tidegate_expr::Variable;
 use tidegate_pipeline::{Bridge, FailureReason, JobKey, PipelineId, Status};
 
+use crate::pins::Pins;
 use crate::setup::{Base, Begun};
 use crate::stored_run::StoredRun;
 
@@ -44,6 +46,10 @@ pub struct TriggerRequest {
     pub variables: Vec<Variable>,
     /// The pipelines above the one that is asked for: the trigger job's own first, the run's last.
     pub lineage: Vec<Ancestor>,
+    /// The directories its pipeline's jobs start from, lowest first; read-only.
+    pub tree: Vec<PathBuf>,
+    /// The caches the run keeps; those that decisions of the plan rely on are added.
+    pub pins: Pins,
     /// How many pipelines the run has so far.
     pub pipelines: usize,
 }

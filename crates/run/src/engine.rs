@@ -73,6 +73,7 @@ pub fn run(
         grace: setup.grace,
         log_limit: setup.log_limit,
         version: setup.version,
+        providers: setup.providers,
         sender,
     };
     let pipeline = PipelineRun::new(record, setup.facts, None, shared);

@@ -12,13 +12,15 @@ use tidegate_exec::{
     Environment, Features, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor, TraceOptions,
 };
 use tidegate_expr::Pattern;
-use tidegate_pipeline::{JobKey, JobSpec, VariableSpec};
+use tidegate_pipeline::{EventKind, JobKey, JobSpec, Status, VariableSpec};
 use tidegate_store::{Artifact, JobLogWriter, Lease, RunId, Staging, Store};
 use tidegate_workspace::{Backend, Layer, Workspace, WorkspaceSpec};
 
 use crate::cache::{ResolvedCache, Shelf, facts, unmet};
 use crate::message::{JobEnd, Message};
 use crate::pins::Pins;
+use crate::results::Promised;
+use crate::secrets::{Providers, Requests};
 use crate::setup::ProjectFacts;
 use crate::snapshot::layers;
 use crate::storage::{Collected, JobStorage};
@@ -39,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) grace: Duration,
     pub(crate) log_limit: u64,
     pub(crate) version: String,
+    pub(crate) providers: Providers,
     pub(crate) sender: SyncSender<Message>,
 }
 
@@ -48,6 +51,8 @@ pub(crate) struct Task {
     /// Archives of the jobs it depends on, in download order.
     pub(crate) artifacts: Vec<(Artifact, Lease)>,
     pub(crate) coverage: Option<Arc<str>>,
+    pub(crate) promised: Promised,
+    pub(crate) secrets: Option<Requests>,
     /// Smallest number no other running job has.
     pub(crate) slot: u32,
 }
@@ -87,7 +92,7 @@ pub(crate) fn runner_facts(version: &str, slot: u32) -> RunnerFacts {
     }
 }
 
-fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), String> {
+fn attempt_job(shared: &Shared, mut task: Task) -> Result<(JobEnd, Option<Left>), String> {
     let store = &shared.store;
     let private = store.staging().map_err(text)?;
     let trees = Trees::of(
@@ -97,6 +102,7 @@ fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), St
         &shared.project,
     );
     let runner = runner_facts(&shared.version, task.slot);
+    add_secrets(shared, &mut task, &runner, &trees)?;
     let variables = variables(&task.spec, &runner, &trees)?;
     let shelf = Shelf {
         store,
@@ -127,6 +133,26 @@ fn attempt_job(shared: &Shared, task: Task) -> Result<(JobEnd, Option<Left>), St
         unsaved: collected.unsaved.load(Ordering::Relaxed),
     };
     Ok((end, Some(left)))
+}
+
+/// Gets the secrets and ID tokens the job asks for; they are variables of it from here on, and of nothing that is kept.
+fn add_secrets(
+    shared: &Shared,
+    task: &mut Task,
+    runner: &RunnerFacts,
+    trees: &Trees,
+) -> Result<(), String> {
+    let Some(requests) = task.secrets.take().filter(|requests| !requests.is_empty()) else {
+        return Ok(());
+    };
+    let with = |more: &[VariableSpec]| {
+        let mut spec = task.spec.clone();
+        spec.variables.extend_from_slice(more);
+        variables(&spec, runner, trees)
+    };
+    let got = shared.providers.provide(&requests, with)?;
+    task.spec.variables.extend(got);
+    Ok(())
 }
 
 /// The job's variables as its scripts will see them, for what must be known before they start.
@@ -181,6 +207,7 @@ fn run(
             .into_iter()
             .map(|(key, value)| plain(&key, &value)),
     );
+    let known = variables(&task.spec, &runner, trees)?;
     let plan = workspace.plan().to_args();
     let (artifacts, leases): (Vec<Artifact>, Vec<Lease>) = task.artifacts.into_iter().unzip();
     let storage = JobStorage {
@@ -236,6 +263,17 @@ fn run(
             .lock()
             .unwrap_or_else(PoisonError::into_inner),
     );
+    if outcome.status == Status::Success {
+        for result in task.promised.kept(&known, &dotenv) {
+            let kind = EventKind::JobResult {
+                job: key.job,
+                attempt: key.attempt,
+                result,
+            };
+            let pipeline = key.pipeline;
+            let _ = shared.sender.send(Message::Note { pipeline, kind });
+        }
+    }
     Ok((JobEnd::Ran { outcome, dotenv }, remains))
 }
 

@@ -25,8 +25,10 @@ mod job;
 mod journal;
 mod message;
 mod pins;
+mod results;
 mod save;
 mod saved_by;
+mod secrets;
 mod setup;
 mod shell;
 mod snapshot;
@@ -44,6 +46,7 @@ pub use engine::{Refused, Resumption, run};
 pub use journal::{Follow, Journal, JournalError};
 pub use pins::Pins;
 pub use saved_by::SavedBy;
+pub use secrets::{Providers, SecretSource, Unprovided};
 pub use setup::{
     Base, Begun, Observer, ProjectFacts, RunEnd, RunError, RunSetup, begin, begin_downstream,
 };

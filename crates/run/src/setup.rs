@@ -14,6 +14,7 @@ use tidegate_workspace::{Backend, Layer};
 use crate::downstream::Planner;
 use crate::engine::Resumption;
 use crate::pins::Pins;
+use crate::secrets::Providers;
 use crate::stored_run::{StoredRun, StoredRunError};
 
 /// A run that is registered and has not started.
@@ -77,6 +78,8 @@ pub struct RunSetup {
     pub grace: Duration,
     /// Bytes of log kept of each job.
     pub log_limit: u64,
+    /// Where the values of secrets and ID tokens come from.
+    pub providers: Providers,
     /// Version of this program, shown to jobs as their runner's.
     pub version: String,
 }

@@ -12,7 +12,8 @@ use std::io::Write as _;
 use tidegate_exec::{Environment, JobVariables};
 use tidegate_expr::{Variable, VariableSource, slug};
 use tidegate_pipeline::{
-    Attempt, DependencySpec, JobIdx, JobKey, JobSpec, PipelineId, StartFacts, job_spec,
+    Attempt, DependencySpec, JobIdx, JobKey, JobSpec, PipelineId, StartFacts, VariableSpec,
+    job_spec,
 };
 use tidegate_store::{Artifact, Lease, RunId, Staging, Store};
 use tidegate_workspace::{Backend, Layer, MountPlan, Workspace, WorkspaceSpec};
@@ -21,6 +22,7 @@ use crate::cache::{ResolvedCache, Shelf, facts};
 use crate::earlier::{dotenv_of, newest_artifacts};
 use crate::job::{discard, runner_facts, variables};
 use crate::pins::Pins;
+use crate::secrets::{Providers, Requests};
 use crate::setup::Base;
 use crate::snapshot::layers;
 use crate::stored_run::StoredRun;
@@ -42,6 +44,8 @@ pub struct ShellSetup {
     pub job: JobIdx,
     /// Earlier runs whose artifacts may be taken, newest first.
     pub runs: Vec<RunId>,
+    /// Where the values of secrets and ID tokens come from.
+    pub providers: Providers,
     /// Version of this program.
     pub version: String,
 }
@@ -74,6 +78,15 @@ impl JobPlace {
         let project = &setup.facts.project;
         let trees = Trees::of(setup.backend, store.directory(), private.path(), project);
         let runner = runner_facts(&setup.version, 0);
+        if let Some(build) = setup.facts.pipeline.job(setup.job).build() {
+            let with = |more: &[VariableSpec]| {
+                let mut spec = spec.clone();
+                spec.variables.extend_from_slice(more);
+                variables(&spec, &runner, &trees)
+            };
+            let got = setup.providers.provide(&Requests::of(build), with)?;
+            spec.variables.extend(got);
+        }
         let before = variables(&spec, &runner, &trees)?;
         let shelf = Shelf {
             store,

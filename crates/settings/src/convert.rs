@@ -63,7 +63,8 @@ impl Settings {
         scenario.settings.extend(self.setting_variables());
     }
 
-    fn protect(&self, scenario: &mut Scenario) {
+    /// Sets whether the ref of a scenario is protected, where the settings know.
+    pub fn protect(&self, scenario: &mut Scenario) {
         let named = |patterns: &[String], name: &str| {
             patterns
                 .iter()

@@ -20,6 +20,6 @@ pub use load::{Level, load, parse, user_file};
 pub use section::{
     Cache, Dialect, Edition, Environment, Includes, Limits, Lint, ProjectMapping, ProjectSection,
     RemoteSection, RoleName, Run, ServerSection, ServerUrl, SettingValue, SettingValues, Settings,
-    TemplateMapping, Unsupported, VariableName, Variables, Workspace,
+    Source, Sources, TemplateMapping, Unsupported, VariableName, Variables, Workspace,
 };
 pub use value::{GitlabVersion, Period, Size};

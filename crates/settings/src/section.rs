@@ -1,6 +1,7 @@
 //! The sections of a settings file. Absent means: not said here, so the file below or the default counts.
 
 mod includes;
+mod secrets;
 mod variables;
 
 use std::num::NonZeroUsize;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use crate::value::{GitlabVersion, Period, Size};
 
 pub use includes::{Includes, ProjectMapping, RemoteSection, TemplateMapping};
+pub use secrets::{Source, Sources};
 pub use variables::{SettingValue, SettingValues, VariableName, Variables};
 
 /// All settings.
@@ -41,6 +43,10 @@ pub struct Settings {
     pub includes: Includes,
     /// How much the store keeps.
     pub cache: Cache,
+    /// Where `secrets` come from.
+    pub secrets: Sources,
+    /// Where `id_tokens` come from.
+    pub id_tokens: Sources,
 }
 
 /// Whose language is read.
@@ -293,6 +299,8 @@ impl Settings {
             variables: self.variables.over(below.variables),
             includes: self.includes.over(below.includes),
             cache: self.cache.over(below.cache),
+            secrets: sources_over(self.secrets, below.secrets),
+            id_tokens: sources_over(self.id_tokens, below.id_tokens),
         }
     }
 
@@ -302,7 +310,17 @@ impl Settings {
             anchor(data_dir, dir, home);
         }
         self.includes.anchor(dir, home);
+        for source in self.secrets.values_mut().chain(self.id_tokens.values_mut()) {
+            if let Source::File(path) = source {
+                anchor(path, dir, home);
+            }
+        }
     }
+}
+
+fn sources_over(own: Sources, mut below: Sources) -> Sources {
+    below.extend(own);
+    below
 }
 
 fn anchor(path: &mut PathBuf, dir: &Path, home: Option<&Path>) {

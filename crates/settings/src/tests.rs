@@ -64,6 +64,7 @@ fn the_page_lists_exactly_the_keys_there_are() {
         ("### Templates", "includes.templates.%"),
         ("### `[includes.remote]`", "includes.remote.%"),
         ("## `[cache]`", "cache.%"),
+        ("### A source", "secrets.a.%"),
     ];
     for (heading, key) in sections {
         let text = format!("{} = 1", key.replace('%', "nothing_of_the_kind"));
@@ -107,6 +108,17 @@ fn the_example_of_the_page_is_read() {
     assert!(
         !format!("{settings:?}").contains("abc"),
         "masked values are not shown"
+    );
+}
+
+#[test]
+fn a_source_is_exactly_one_thing_and_its_file_is_found_from_the_settings() {
+    let settings = read("[secrets]\nA = { file = \"x\" }\n").expect("it is right");
+    let file = Source::File(PathBuf::from("/p/x"));
+    assert_eq!(settings.secrets["A"], file);
+    assert_eq!(
+        told("[secrets]\nA = { file = \"x\", command = \"y\" }\n"),
+        "read /p/tidegate.toml:2:5: `secrets.A`: expected exactly one of `variable`, `file` and `command`"
     );
 }
 

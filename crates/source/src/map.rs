@@ -132,22 +132,22 @@ impl SourceMap {
 
     /// The text a span covers; empty for spans that point nowhere or split a character.
     pub fn text_of(&self, span: Span) -> &str {
-        let range = span.start as usize..span.end as usize;
-        self.file(span.file)
+        let range = span.start() as usize..span.end() as usize;
+        self.file(span.file())
             .and_then(|file| file.text.get(range))
             .unwrap_or_default()
     }
 
     /// Where a span begins; `1:1` for spans that point nowhere.
     pub fn position(&self, span: Span) -> Position {
-        let Some(file) = self.file(span.file) else {
+        let Some(file) = self.file(span.file()) else {
             return Position { line: 1, column: 1 };
         };
-        let line = file.line_of(span.start);
+        let line = file.line_of(span.start());
         let start = file.line_start(line) as usize;
         let before = file
             .text
-            .get(start..span.start as usize)
+            .get(start..span.start() as usize)
             .unwrap_or_default();
         Position {
             line: line as u32 + 1,
@@ -157,7 +157,7 @@ impl SourceMap {
 
     /// `name:line:column` of where a span begins, or `None` for spans that point nowhere.
     pub fn locate(&self, span: Span) -> Option<String> {
-        let file = self.file(span.file)?;
+        let file = self.file(span.file())?;
         Some(format!("{}:{}", file.name, self.position(span)))
     }
 
@@ -171,11 +171,11 @@ impl SourceMap {
         }) = self.file(at)
         {
             // An include always stands in a file read earlier; anything else would loop for ever.
-            if !by.is_some() || by.file >= at {
+            if !by.is_some() || by.file() >= at {
                 break;
             }
             chain.push(*by);
-            at = by.file;
+            at = by.file();
         }
         chain
     }

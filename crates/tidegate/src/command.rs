@@ -12,11 +12,12 @@ mod machine;
 mod past;
 pub(crate) mod resume;
 pub(crate) mod run;
+mod run_tree;
 pub(crate) mod runs;
 mod selection;
 pub(crate) mod shell;
 pub(crate) mod show;
-mod unsupported;
+pub(crate) mod unsupported;
 mod watch;
 
 use std::io::stderr;

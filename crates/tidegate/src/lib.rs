@@ -4,6 +4,7 @@ mod amount;
 mod arguments;
 mod cli;
 mod command;
+mod downstream;
 mod exit;
 mod planner;
 mod project;

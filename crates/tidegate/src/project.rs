@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use tidegate_config::{Dialect, Edition, Loaded, RootFile, load};
 use tidegate_plan::{Detail, Plan, plan, stopped_before_loading};
 use tidegate_run::Pins;
-use tidegate_scenario::{CacheState, Fact, Facts, Place, Recorder, Scenario, World, WorldError};
+use tidegate_scenario::{
+    CacheState, Fact, Facts, Place as WorldPlace, Recorder, Scenario, World, WorldError,
+};
 use tidegate_settings::Settings;
 use tidegate_store::Store;
 use tidegate_world::{
-    CacheProbe, Checkout, CheckoutError, Credentials, Fetcher, FetcherSetup, GitWorld, Lock,
-    Network, Shelf, Subject, local_scenario,
+    CacheProbe, Checkout, CheckoutError, Credentials, Fetcher, FetcherSetup, GitWorld, KnownTree,
+    Lock, Network, Shelf, Subject, local_scenario,
 };
 
 use crate::cli::{DialectName, EditionName, Global, ScenarioArgs};
@@ -35,6 +37,18 @@ pub(crate) struct Project {
     root: RootFile,
     reading: tidegate_config::Settings,
     network: Network,
+    tree: KnownTree,
+}
+
+/// Where a project is, and which tree its jobs see.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// Its root.
+    pub directory: &'a Path,
+    /// Its configuration file.
+    pub file: &'a str,
+    /// Which tree.
+    pub subject: Subject,
 }
 
 impl Project {
@@ -70,11 +84,7 @@ impl Project {
         let data_dir = data_dir(given)?;
         scenario.iid = next_iid(&data_dir, &project_key(&checkout, &scenario));
         let reading = reading(global, &settings)?;
-        let network = match (global.offline, global.update) {
-            (true, _) => Network::Forbidden,
-            (_, true) => Network::Refresh,
-            _ => Network::WhenNeeded,
-        };
+        let network = network(global);
         Ok(Project {
             checkout,
             scenario,
@@ -84,15 +94,72 @@ impl Project {
             root,
             reading,
             network,
+            tree: KnownTree::default(),
         })
     }
 
-    /// Loads the configuration. What was fetched for it is pinned in `tidegate.lock`.
+    /// The project in a place, in another situation and with another configuration.
+    pub(crate) fn again(
+        global: &Global,
+        place: Place<'_>,
+        mut scenario: Scenario,
+        root: RootFile,
+        store: &Store,
+    ) -> Result<Project, Failure> {
+        let checkout = Checkout::at(place.directory.to_owned(), place.file.to_owned());
+        let settings = settings(&checkout)?;
+        let data_dir = store.directory().to_owned();
+        scenario.iid = next_iid(&data_dir, &project_key(&checkout, &scenario));
+        Ok(Project {
+            reading: reading(global, &settings)?,
+            network: network(global),
+            subject: place.subject,
+            checkout,
+            scenario,
+            data_dir,
+            settings,
+            root,
+            tree: KnownTree::default(),
+        })
+    }
+
+    /// What the settings files say for a project in a place.
+    pub(crate) fn settings_of(place: Place<'_>) -> Result<Settings, Failure> {
+        settings(&Checkout::at(
+            place.directory.to_owned(),
+            place.file.to_owned(),
+        ))
+    }
+
+    /// Loads the configuration and, where it has no errors, plans its pipeline, in a world made of the project's own.
+    pub(crate) fn load_and_plan(
+        &self,
+        world: &dyn World,
+    ) -> Result<(Loaded, Option<Plan>), WorldError> {
+        let loaded = load(
+            &self.root,
+            &self.scenario,
+            world,
+            &for_planning(&self.reading),
+        )?;
+        let plan = match &loaded.config {
+            Some(config) => Some(plan(config, &self.scenario, world, &Detail::Compact)?),
+            None => None,
+        };
+        Ok((loaded, plan))
+    }
+
+    /// Loads the configuration for planning. What was fetched for it is pinned in `tidegate.lock`.
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
+        self.load_as(&for_planning(&self.reading))
+    }
+
+    /// As [`Project::load`], with what was written: for showing and checking it.
+    pub(crate) fn load_written(&self) -> Result<Loaded, Failure> {
         self.load_as(&self.reading)
     }
 
-    /// As [`Project::load`], recording what merging replaced.
+    /// As [`Project::load_written`], recording what merging replaced.
     pub(crate) fn load_with_origins(&self) -> Result<Loaded, Failure> {
         let reading = tidegate_config::Settings {
             record_origins: true,
@@ -105,7 +172,8 @@ impl Project {
     pub(crate) fn load_recorded(&self) -> Result<(Loaded, Facts), Failure> {
         self.in_world(|world| {
             let recorder = Recorder::new(world);
-            let loaded = load(&self.root, &self.scenario, &recorder, &self.reading)?;
+            let reading = for_planning(&self.reading);
+            let loaded = load(&self.root, &self.scenario, &recorder, &reading)?;
             Ok((loaded, recorder.into_facts()))
         })
     }
@@ -150,14 +218,23 @@ impl Project {
         let Some(config) = &loaded.config else {
             return Ok(None);
         };
+        let ask = |world: &dyn World| plan(config, &self.scenario, world, detail);
+        self.in_world_to_run(pins, ask).map(Some)
+    }
+
+    /// Asks the world something for a run: the caches that it says are there are kept for it in `pins`.
+    pub(crate) fn in_world_to_run<T>(
+        &self,
+        pins: &Pins,
+        ask: impl FnOnce(&dyn World) -> Result<T, WorldError>,
+    ) -> Result<T, Failure> {
         let caches = KeptCaches {
             directory: &self.data_dir,
             key: self.key(),
             store: OnceCell::new(),
             pins,
         };
-        let ask = |world: &dyn World| plan(config, &self.scenario, world, detail);
-        self.in_world_of(&caches, ask).map(Some)
+        self.in_world_of(&caches, ask)
     }
 
     /// As [`Project::plan`], as if exactly these paths had changed.
@@ -215,6 +292,7 @@ impl Project {
             ),
         });
         let world = GitWorld::new(&self.checkout, self.subject, caches)
+            .with_tree(&self.tree)
             .with_fetcher(Some(&fetcher))
             .with_own_project(&project.path, &project.default_branch);
         let answer = ask(&world).map_err(broken)?;
@@ -226,11 +304,11 @@ impl Project {
         Ok(answer)
     }
 
-    /// The files jobs see, relative to the project root.
+    /// The files jobs see as they are now, relative to the project root.
     pub(crate) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
         let caches = self.caches();
         let world = GitWorld::new(&self.checkout, self.subject, &caches);
-        match world.tree(&Place::Here).map_err(broken)? {
+        match world.tree(&WorldPlace::Here).map_err(broken)? {
             Fact::Known(paths) => Ok(paths
                 .as_slice()
                 .iter()
@@ -270,6 +348,15 @@ fn next_iid(data_dir: &Path, key: &str) -> Option<u64> {
         return Some(1);
     }
     Store::open(data_dir).ok()?.next_iid(key).ok()
+}
+
+/// What may be fetched.
+fn network(global: &Global) -> Network {
+    match (global.offline, global.update) {
+        (true, _) => Network::Forbidden,
+        (_, true) => Network::Refresh,
+        _ => Network::WhenNeeded,
+    }
 }
 
 /// The settings files of the project and of the user.
@@ -368,6 +455,14 @@ impl CacheProbe for StoredCaches<'_> {
         } else {
             CacheState::Missing
         })
+    }
+}
+
+/// Settings for a load that is only planned: what was written is not kept, which saves more memory than all the rest takes.
+pub(crate) fn for_planning(reading: &tidegate_config::Settings) -> tidegate_config::Settings {
+    tidegate_config::Settings {
+        keep_written: false,
+        ..reading.clone()
     }
 }
 

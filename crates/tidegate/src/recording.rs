@@ -18,6 +18,7 @@ use tidegate_report::list_json;
 use tidegate_scenario::{ContentRecord, Facts, FactsRecord, Scenario, ScenarioRecord};
 
 use crate::exit::Failure;
+use crate::project::for_planning;
 use mask::Mask;
 use reading::ReadingRecord;
 
@@ -99,7 +100,8 @@ impl Recording {
 
     /// Loads and plans from the recording alone.
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
-        load(&self.root, &self.scenario, &self.facts, &self.reading).map_err(broken)
+        let reading = for_planning(&self.reading);
+        load(&self.root, &self.scenario, &self.facts, &reading).map_err(broken)
     }
 
     /// As [`Project::stopped`](crate::project::Project::stopped).

@@ -1,6 +1,7 @@
 //! Answers the planner's questions from a checkout.
 
 use std::cell::OnceCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use sha1::{Digest, Sha1};
@@ -49,8 +50,13 @@ pub struct GitWorld<'a> {
     caches: &'a dyn CacheProbe,
     fetcher: Option<&'a Fetcher<'a>>,
     own: Option<ProjectName>,
-    tree: OnceCell<PathList>,
+    tree: KnownTree,
 }
+
+/// The files of the tree the jobs see, once somebody asked for them: several worlds of one command share it, since listing
+/// a large repository takes longer than anything else they do.
+#[derive(Clone, Default)]
+pub struct KnownTree(Rc<OnceCell<PathList>>);
 
 /// How others call the project of the checkout.
 struct ProjectName {
@@ -71,8 +77,14 @@ impl<'a> GitWorld<'a> {
             caches,
             fetcher: None,
             own: None,
-            tree: OnceCell::new(),
+            tree: KnownTree::default(),
         }
+    }
+
+    /// The same world, which lists the files only where `tree` does not hold them yet.
+    pub fn with_tree(mut self, tree: &KnownTree) -> GitWorld<'a> {
+        self.tree = tree.clone();
+        self
     }
 
     /// The same world, with somebody to ask about everything outside the repository.
@@ -127,11 +139,12 @@ impl<'a> GitWorld<'a> {
     }
 
     fn paths(&self) -> Result<PathList, WorldError> {
-        if let Some(known) = self.tree.get() {
+        let KnownTree(tree) = &self.tree;
+        if let Some(known) = tree.get() {
             return Ok(known.clone());
         }
         let paths = self.read_paths()?;
-        Ok(self.tree.get_or_init(|| paths).clone())
+        Ok(tree.get_or_init(|| paths).clone())
     }
 
     fn read_paths(&self) -> Result<PathList, WorldError> {

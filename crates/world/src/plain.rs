@@ -15,7 +15,10 @@ pub(crate) fn is_inside(path: &str) -> bool {
 }
 
 /// Content of a file below `root`, which is canonical; `None` where there is none, or it is not inside.
-pub(crate) fn plain_file(root: &Path, path: &str) -> Result<Option<Vec<u8>>, WorldError> {
+///
+/// # Errors
+/// It cannot be read.
+pub fn plain_file(root: &Path, path: &str) -> Result<Option<Vec<u8>>, WorldError> {
     let full = root.join(path);
     // A symbolic link must not lead out of the project: git would show its text, never what it points at.
     if !is_inside(path) || escapes(root, &full) {
@@ -32,7 +35,10 @@ pub(crate) fn plain_file(root: &Path, path: &str) -> Result<Option<Vec<u8>>, Wor
 }
 
 /// All files below a directory; links are listed, not followed. Git's own folder is none of them.
-pub(crate) fn plain_files(root: &Path) -> Result<PathList, WorldError> {
+///
+/// # Errors
+/// A directory cannot be read.
+pub fn plain_files(root: &Path) -> Result<PathList, WorldError> {
     let mut found = Vec::new();
     let mut open = vec![root.to_owned()];
     while let Some(dir) = open.pop() {

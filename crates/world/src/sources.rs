@@ -106,7 +106,7 @@ impl Default for FetchLimits {
 
 impl Sources {
     /// The source of the project `path`: one named exactly, else the pattern with the longest beginning, else the fallback.
-    pub(crate) fn project(&self, path: &str) -> Option<ProjectSource> {
+    pub fn project(&self, path: &str) -> Option<ProjectSource> {
         let full = self.host.as_ref().map(|host| format!("{host}/{path}"));
         let mut best: Option<(usize, &ProjectSource, String)> = None;
         for source in &self.projects {

@@ -253,7 +253,7 @@ mod tests {
         let ignored: Vec<_> = loaded
             .remarks
             .iter()
-            .map(|r| (r.span.start, r.span.end))
+            .map(|r| (r.span.start(), r.span.end()))
             .collect();
         assert_eq!(ignored, [(9, 13), (18, 22)]);
     }

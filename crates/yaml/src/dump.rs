@@ -162,11 +162,22 @@ fn has_inner_break(text: &str) -> bool {
 }
 
 /// Whether a line begins with something else than a letter, digit or underscore and has no double quote after it.
+///
+/// Its own line break is such a beginning too: then the line after it must have no double quote.
 fn has_line_of_symbols(text: &str) -> bool {
-    text.split_terminator('\n').any(|line| {
+    let mut lines = text.split('\n').peekable();
+    while let Some(line) = lines.next() {
         let mut chars = line.chars();
-        chars.next().is_some_and(|c| !is_word(c)) && !chars.as_str().contains('"')
-    })
+        let (first, behind) = match (chars.next(), lines.peek()) {
+            (Some(first), _) => (first, chars.as_str()),
+            (None, Some(next)) => ('\n', *next),
+            (None, None) => return false,
+        };
+        if !is_word(first) && !behind.contains('"') {
+            return true;
+        }
+    }
+    false
 }
 
 fn is_word(c: char) -> bool {

@@ -3,7 +3,8 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHasher};
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
 use tidegate_source::Span;
 
 /// A value with the place it was written. Cloning is cheap: containers and texts are shared.
@@ -33,7 +34,7 @@ pub enum Value {
     /// A Ruby symbol, `:name`; accepted wherever GitLab accepts a text.
     Symbol(Arc<str>),
     /// A list.
-    Seq(Arc<Vec<Node>>),
+    Seq(Arc<[Node]>),
     /// A mapping.
     Map(Arc<Map>),
     /// A `!reference` tag with the value it stood before. A scalar there is always a text, whatever it looks like.
@@ -72,26 +73,7 @@ pub struct Map {
     /// far more keys than any job has. Marks of removed keys may stay.
     marks: u64,
     /// Positions of the keys; only kept for maps too large to scan.
-    index: Option<Arc<Index>>,
-}
-
-/// Where the keys of a large map stand.
-#[derive(Clone, Default, Debug)]
-struct Index {
-    texts: FxHashMap<Arc<str>, usize>,
-    /// By [`Value::key_hash`]; several positions where hashes agree.
-    others: FxHashMap<u64, Vec<usize>>,
-}
-
-impl Index {
-    fn insert(&mut self, key: &Value, at: usize) {
-        match key {
-            Value::Str(text) => {
-                self.texts.insert(text.clone(), at);
-            }
-            other => self.others.entry(other.key_hash()).or_default().push(at),
-        }
-    }
+    index: Option<Box<HashTable<u32>>>,
 }
 
 /// One of 64 bits that stands for a text key.
@@ -130,7 +112,7 @@ impl Map {
     }
 
     /// Gives back memory that further entries would have needed.
-    pub(crate) fn shrink(&mut self) {
+    fn shrink(&mut self) {
         self.entries.shrink_to_fit();
     }
 
@@ -153,6 +135,18 @@ impl Map {
         self.position(key).is_some()
     }
 
+    /// The entry at a position from 0, in order.
+    pub fn at(&self, position: usize) -> Option<(&Key, &Node)> {
+        let entry = self.entries.get(position);
+        entry.map(|(key, node)| (key, node))
+    }
+
+    /// Puts `node` in place of the value at a position and returns what stood there; the key stays. `None`: no such position.
+    pub fn replace_at(&mut self, position: usize, node: Node) -> Option<Node> {
+        let (_, value) = self.entries.get_mut(position)?;
+        Some(std::mem::replace(value, node))
+    }
+
     /// Sets `key`: an equal key keeps its place and gets the new value and the new key's span.
     pub fn insert(&mut self, key: Key, node: Node) {
         self.set(key, node);
@@ -169,12 +163,11 @@ impl Map {
         if let Value::Str(text) = &key.value {
             self.marks |= mark(text);
         }
-        if let Some(index) = &mut self.index {
-            Arc::make_mut(index).insert(&key.value, at);
-        }
         self.entries.push((key, node));
-        if self.index.is_none() && self.entries.len() > SCANNED {
-            self.reindex();
+        match &mut self.index {
+            Some(index) => add(index, &self.entries, at),
+            None if self.entries.len() > SCANNED => self.reindex(),
+            None => {}
         }
         (at, None)
     }
@@ -219,9 +212,11 @@ impl Map {
             })
     }
 
+    /// Where the text key `key` stands, from 0.
+    ///
     /// Inlined into the asking crate, so that the mark of a constant key is a constant.
     #[inline]
-    fn position(&self, key: &str) -> Option<usize> {
+    pub fn position(&self, key: &str) -> Option<usize> {
         match self.marks & mark(key) {
             0 => None,
             _ => self.searched(key),
@@ -229,40 +224,53 @@ impl Map {
     }
 
     fn searched(&self, key: &str) -> Option<usize> {
-        match &self.index {
-            Some(index) => index.texts.get(key).copied(),
-            None => self
-                .entries
-                .iter()
-                .position(|(known, _)| known.as_str() == Some(key)),
-        }
+        self.found(|| text_hash(key), |known| known.as_str() == Some(key))
     }
 
     fn position_of(&self, key: &Value) -> Option<usize> {
-        if let Value::Str(text) = key {
-            return self.position(text);
-        }
-        let is_key = |at: &usize| {
-            self.entries
-                .get(*at)
-                .is_some_and(|(known, _)| known.value.eql(key))
-        };
-        match &self.index {
-            Some(index) => {
-                let candidates = index.others.get(&key.key_hash())?;
-                candidates.iter().copied().find(|at| is_key(at))
-            }
-            None => (0..self.entries.len()).find(|at| is_key(at)),
+        match key {
+            Value::Str(text) => self.position(text),
+            _ => self.found(|| key.key_hash(), |known| known.value.eql(key)),
         }
     }
 
-    fn reindex(&mut self) {
-        let mut index = Index::default();
-        for (at, (key, _)) in self.entries.iter().enumerate() {
-            index.insert(&key.value, at);
-        }
-        self.index = Some(Arc::new(index));
+    /// The position of the key that is the one asked for.
+    fn found(&self, hash: impl Fn() -> u64, is_it: impl Fn(&Key) -> bool) -> Option<usize> {
+        let Some(index) = &self.index else {
+            return self.entries.iter().position(|(known, _)| is_it(known));
+        };
+        let is_there = |at: &u32| {
+            let entry = self.entries.get(*at as usize);
+            entry.is_some_and(|(known, _)| is_it(known))
+        };
+        index.find(hash(), is_there).map(|at| *at as usize)
     }
+
+    fn reindex(&mut self) {
+        let mut index = HashTable::with_capacity(self.entries.len());
+        for at in 0..self.entries.len() {
+            add(&mut index, &self.entries, at);
+        }
+        self.index = Some(Box::new(index));
+    }
+}
+
+/// Adds the entry at `at`, which must be there, to an index of `entries`.
+fn add(index: &mut HashTable<u32>, entries: &[(Key, Node)], at: usize) {
+    let hash = |at: &u32| {
+        let entry = entries.get(*at as usize);
+        entry.map_or(0, |(key, _)| key.value.key_hash())
+    };
+    // A map has fewer entries than its file has bytes.
+    let at = at as u32;
+    index.insert_unique(hash(&at), at, hash);
+}
+
+/// The hash of a text as a key.
+fn text_hash(text: &str) -> u64 {
+    let mut hasher = FxHasher::default();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl<'a> IntoIterator for &'a Map {
@@ -334,6 +342,9 @@ impl Value {
 
     /// A hash that is the same for values that are [`Value::eql`].
     fn key_hash(&self) -> u64 {
+        if let Value::Str(text) = self {
+            return text_hash(text);
+        }
         let mut hasher = FxHasher::default();
         std::mem::discriminant(self).hash(&mut hasher);
         match self {
@@ -367,6 +378,20 @@ impl Node {
     /// A node that stands at `span`.
     pub fn new(value: Value, span: Span) -> Node {
         Node { value, span }
+    }
+
+    /// A mapping that stands at `span` and holds no room for further entries.
+    pub fn map(mut map: Map, span: Span) -> Node {
+        map.shrink();
+        Node::new(Value::Map(Arc::new(map)), span)
+    }
+
+    /// The mapping, copied only where others hold it too; nothing of what is no mapping.
+    pub fn into_map(self) -> Option<Map> {
+        match self.value {
+            Value::Map(map) => Some(Arc::unwrap_or_clone(map)),
+            _ => None,
+        }
     }
 
     /// A text that stands at `span`.

@@ -81,11 +81,15 @@ impl Scale {
         Weight { bytes, depth: 0 }
     }
 
-    fn shared<T>(&mut self, at: &Arc<T>, weigh: impl FnOnce(&mut Scale) -> Weight) -> Weight {
+    fn shared<T: ?Sized>(
+        &mut self,
+        at: &Arc<T>,
+        weigh: impl FnOnce(&mut Scale) -> Weight,
+    ) -> Weight {
         if Arc::strong_count(at) == 1 {
             return weigh(self);
         }
-        let address = Arc::as_ptr(at) as usize;
+        let address = Arc::as_ptr(at).cast::<()>() as usize;
         if let Some(known) = self.known.get(&address) {
             return *known;
         }

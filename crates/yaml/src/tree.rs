@@ -21,6 +21,8 @@ use crate::tag::{self, MappingForm, SequenceForm};
 const DEPTH_FACTOR: usize = 2;
 /// Bytes of [`Limits::value_bytes`] that a merged entry takes at least, in a mapping large enough to matter.
 const MERGED_ENTRY_BYTES: u64 = 16;
+/// Longer texts hardly ever come a second time, so they are not looked for.
+const REPEATED_BYTES: usize = 48;
 
 /// What one piece of text holds.
 #[derive(Clone, Debug)]
@@ -59,8 +61,8 @@ pub(crate) fn attempt(
     limits: &Limits,
 ) -> Result<Attempt, YamlError> {
     let mut builder = Builder::new(file, offset, *limits);
-    if text.len() > limits.text_bytes || text.len() as u64 + u64::from(offset) > u64::from(u32::MAX)
-    {
+    let end = text.len().saturating_add(offset as usize);
+    if text.len() > limits.text_bytes || end > Span::MOST_BYTES {
         let span = builder.span(0, text.len() as u64);
         return Err(YamlError::new(YamlErrorKind::TextTooBig, span));
     }
@@ -92,7 +94,8 @@ struct Builder {
     limits: Limits,
     stack: Vec<Frame>,
     anchors: FxHashMap<Box<str>, Anchored>,
-    keys: FxHashSet<Arc<str>>,
+    /// Keys, names of jobs and stages, words: what a file says again and again.
+    texts: FxHashSet<Arc<str>>,
     root: Option<Node>,
     remarks: Vec<Remark>,
     failure: Option<YamlError>,
@@ -154,7 +157,7 @@ impl Builder {
             limits,
             stack: Vec::new(),
             anchors: FxHashMap::default(),
-            keys: FxHashSet::default(),
+            texts: FxHashSet::default(),
             root: None,
             remarks: Vec::new(),
             failure: None,
@@ -216,9 +219,8 @@ impl Builder {
         quoted: bool,
         span: Span,
     ) -> Result<Value, Refused> {
-        let is_key = self.expects_key();
         if tag == Some(tag::REFERENCE) {
-            let inner = Node::new(Value::Str(self.text(&text, is_key)), span);
+            let inner = Node::new(Value::Str(self.text(&text)), span);
             return Ok(Value::Reference(Arc::new(inner)));
         }
         if !quoted && let Some(notation) = scalar::notation(&text) {
@@ -234,32 +236,22 @@ impl Builder {
             Typed::Int(value) => Value::Int(value),
             Typed::BigInt(digits) => Value::BigInt(digits.into()),
             Typed::Float(value) => Value::Float(value),
-            Typed::Text(text) => Value::Str(self.text(&text, is_key)),
-            Typed::Symbol(name) => Value::Symbol(self.text(&name, is_key)),
+            Typed::Text(text) => Value::Str(self.text(&text)),
+            Typed::Symbol(name) => Value::Symbol(self.text(&name)),
         })
     }
 
-    /// The text as shared text; equal keys share one.
-    fn text(&mut self, text: &str, is_key: bool) -> Arc<str> {
-        if !is_key {
+    /// The text as shared text; equal short ones share one.
+    fn text(&mut self, text: &str) -> Arc<str> {
+        if text.len() > REPEATED_BYTES {
             return Arc::from(text);
         }
-        if let Some(known) = self.keys.get(text) {
+        if let Some(known) = self.texts.get(text) {
             return known.clone();
         }
         let new: Arc<str> = Arc::from(text);
-        self.keys.insert(new.clone());
+        self.texts.insert(new.clone());
         new
-    }
-
-    fn expects_key(&self) -> bool {
-        matches!(
-            self.stack.last(),
-            Some(Frame {
-                content: Content::Mapping(_, OpenMap { pending: None, .. }),
-                ..
-            })
-        )
     }
 
     fn alias(&mut self, name: &str, start: u64, end: u64) {
@@ -357,14 +349,11 @@ impl Builder {
         }
     }
 
-    fn list(&self, form: SequenceForm, mut items: Vec<Node>, span: Span) -> Result<Value, Refused> {
+    fn list(&self, form: SequenceForm, items: Vec<Node>, span: Span) -> Result<Value, Refused> {
         match form {
-            SequenceForm::List => {
-                items.shrink_to_fit();
-                Ok(Value::Seq(Arc::new(items)))
-            }
+            SequenceForm::List => Ok(Value::Seq(items.into())),
             SequenceForm::Reference => {
-                let inner = Node::new(Value::Seq(Arc::new(items)), span);
+                let inner = Node::new(Value::Seq(items.into()), span);
                 Ok(Value::Reference(Arc::new(inner)))
             }
             SequenceForm::OrderedMap => {
@@ -485,13 +474,8 @@ impl Builder {
         }
         let whole = self.span(0, length);
         let root = self.root.unwrap_or_else(|| {
-            Node::new(
-                Value::Null,
-                Span {
-                    end: whole.start,
-                    ..whole
-                },
-            )
+            let nothing = Span::new(self.file, whole.start(), whole.start());
+            Node::new(Value::Null, nothing)
         });
         let too_big = self.too_big || !size::fits(&root, &self.limits);
         let root = if too_big {
@@ -610,14 +594,10 @@ fn mergeable(node: &Node, written: Written) -> Option<Arc<Map>> {
 }
 
 fn mapping(form: MappingForm, open: OpenMap, span: Span) -> Result<Value, Refused> {
-    let mut map = open.map;
-    map.shrink();
+    let map = open.map;
     match form {
-        MappingForm::Map => Ok(Value::Map(Arc::new(map))),
-        MappingForm::Reference => {
-            let inner = Node::new(Value::Map(Arc::new(map)), span);
-            Ok(Value::Reference(Arc::new(inner)))
-        }
+        MappingForm::Map => Ok(Node::map(map, span).value),
+        MappingForm::Reference => Ok(Value::Reference(Arc::new(Node::map(map, span)))),
         MappingForm::Text => match (map.len(), map.get("str")) {
             (0, _) => Ok(Value::Null),
             (1, Some(text)) => Ok(text.value.clone()),

@@ -11,7 +11,7 @@ use tidegate_pipeline::{
     CacheSuffix, Event, GitSpec, JobKey, Pipeline, PipelineId, ShellKind, Status,
 };
 use tidegate_run::{
-    Base, NoPlanner, Observer, Pins, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
+    Base, NoPlanner, Observer, Pins, ProjectFacts, Providers, RunSetup, StoredRun, base_tree, begin,
 };
 use tidegate_store::Store;
 use tidegate_workspace::{Wanted, probe};
@@ -70,6 +70,7 @@ pub(crate) fn setup(place: &Path, pipeline: Pipeline) -> io::Result<RunSetup> {
         parallel: NonZeroUsize::MIN.saturating_add(1),
         grace: Duration::from_secs(5),
         log_limit: 1 << 30,
+        providers: Providers::default(),
         version: "0".to_owned(),
     })
 }

@@ -93,6 +93,32 @@ pub(crate) fn resolved(
     }
 }
 
+/// What is wrong with the default of an input whose own shape is right, as `inputs` of jobs has them too.
+pub(crate) fn default_problems(
+    name: &Arc<str>,
+    spec: &Node,
+    gitlab_version: (u16, u16),
+) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    let map = spec.as_map();
+    if let Some(kind) = Kind::of(spec) {
+        let mut input = Input {
+            name,
+            kind,
+            span: spec.span,
+            spec: map,
+            options: map.and_then(|map| map.get("options")),
+            default: map.and_then(|map| map.get("default")),
+            lists_have_options: gitlab_version >= LISTS_WITH_OPTIONS,
+            problems: &mut problems,
+        };
+        if let Some(default) = input.default.filter(|node| !node.is_null()) {
+            input.check(default, "default");
+        }
+    }
+    problems
+}
+
 /// The version of GitLab from which on lists may have options.
 const LISTS_WITH_OPTIONS: (u16, u16) = (19, 0);
 
@@ -364,8 +390,41 @@ fn equal_numbers(a: &Value, b: &Value) -> bool {
 
 /// A text as JSON where it is JSON.
 fn from_json(text: &str) -> Option<Value> {
+    if let Some(number) = json_number(text.trim_matches([' ', '\t', '\n', '\r'])) {
+        return Some(number);
+    }
     let value = serde_json::from_str(text).ok()?;
     Some(json_value(value))
+}
+
+/// A JSON number as Ruby reads it: integers of any length, and what is too large for a float is infinite.
+fn json_number(text: &str) -> Option<Value> {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let digits = unsigned.bytes().take_while(u8::is_ascii_digit).count();
+    let (whole, rest) = unsigned.split_at_checked(digits)?;
+    if whole.is_empty() || (whole.len() > 1 && whole.starts_with('0')) {
+        return None;
+    }
+    if rest.is_empty() {
+        let value = text
+            .parse()
+            .map_or_else(|_| Value::BigInt(text.into()), Value::Int);
+        return Some(value);
+    }
+    let fraction = rest.strip_prefix('.');
+    let (fraction, exponent) = match fraction.unwrap_or(rest).split_once(['e', 'E']) {
+        Some((fraction, exponent)) => (fraction, Some(exponent)),
+        None => (fraction.unwrap_or(rest), None),
+    };
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = |text: &str| !text.is_empty() && all_digits(text);
+    let fraction_ok = match rest.starts_with('.') {
+        true => is_number(fraction),
+        false => fraction.is_empty(),
+    };
+    let exponent_ok =
+        exponent.is_none_or(|text| is_number(text.strip_prefix(['+', '-']).unwrap_or(text)));
+    (fraction_ok && exponent_ok).then(|| text.parse().ok().map(Value::Float))?
 }
 
 fn json_value(value: serde_json::Value) -> Value {
@@ -380,7 +439,7 @@ fn json_value(value: serde_json::Value) -> Value {
             (None, number) => Value::Float(number.unwrap_or(f64::NAN)),
         },
         Json::String(text) => Value::Str(text.into()),
-        Json::Array(items) => Value::Seq(Arc::new(items.into_iter().map(node).collect())),
+        Json::Array(items) => Value::Seq(items.into_iter().map(node).collect()),
         Json::Object(entries) => {
             let mut map = Map::with_capacity(entries.len());
             for (key, value) in entries {
@@ -399,7 +458,7 @@ fn value_of(value: &InputValue) -> Value {
         InputValue::Integer(number) => Value::Int(*number),
         InputValue::Float(number) => Value::Float(*number),
         InputValue::Bool(value) => Value::Bool(*value),
-        InputValue::List(items) => Value::Seq(Arc::new(items.iter().map(node).collect())),
+        InputValue::List(items) => Value::Seq(items.iter().map(node).collect()),
         InputValue::Map(entries) => {
             let mut map = Map::with_capacity(entries.len());
             for (key, value) in entries {
@@ -469,6 +528,31 @@ mod tests {
         check("{s: {default: }}", "{}", "{s: }");
         check("{s: {default: d}}", "{s: }", "{s: d}");
         check("{s: {default: d}}", "{s: ''}", "{s: }");
+    }
+
+    #[test]
+    fn texts_are_numbers_as_ruby_reads_them() {
+        let declared = "{n: {type: number}}";
+        for (text, expected) in [
+            ("-0", "0"),
+            ("123456789012345678901234", "123456789012345678901234"),
+            ("1e400", "Infinity"),
+            (" 1.50 ", "1.5"),
+            ("2E+3", "2000.0"),
+        ] {
+            check(
+                declared,
+                &format!("{{n: '{text}'}}"),
+                &format!("{{n: {expected}}}"),
+            );
+        }
+        for text in ["007", "1.", ".5", "1e", "+1", "--1", "0x1", "1_0", ""] {
+            check(
+                declared,
+                &format!("{{n: '{text}'}}"),
+                "`n` input: provided value is not a number",
+            );
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Entries of `include` as written: their forms, variables and which kind they are (reference `config.md` §4.1, §4.2).
 
 use std::fmt::Write;
-use std::sync::Arc;
 
 use tidegate_expr::Variables;
 use tidegate_source::{Diagnostic, IncludeKind, Span};
@@ -56,7 +55,7 @@ pub(crate) struct Entry {
 /// The entries of an `include`: a text, a map, or a list of those.
 pub(super) fn written(include: &Node, variables: &Variables) -> Result<Vec<Location>, Diagnostic> {
     let items = match &include.value {
-        Value::Seq(items) => items.as_slice(),
+        Value::Seq(items) => &**items,
         _ => std::slice::from_ref(include),
     };
     let given = items.iter().filter(|item| !item.is_null());
@@ -156,7 +155,7 @@ impl Location {
                         Value::Str(value) => Node::new(text(value), item.span),
                         _ => item.clone(),
                     });
-                    Value::Seq(Arc::new(items.collect()))
+                    Value::Seq(items.collect())
                 }
                 _ => continue,
             };

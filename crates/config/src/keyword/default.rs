@@ -1,5 +1,7 @@
 //! `default`, and what jobs take from it (reference `config.md` §8.3, §9.1).
 
+use std::sync::Arc;
+
 use tidegate_pipeline::{Artifacts, Cache, Image, Retry, Service};
 use tidegate_source::Diagnostic;
 use tidegate_yaml::{Map, Node};
@@ -68,17 +70,17 @@ impl<T> Entry<T> {
 /// What jobs take from `default` and the top level; `None`: not specified.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Defaults {
-    pub before_script: Option<Entry<Vec<Text>>>,
-    pub after_script: Option<Entry<Vec<Text>>>,
-    pub hooks: Option<Entry<Vec<Text>>>,
-    pub cache: Option<Entry<Vec<Spanned<Cache>>>>,
-    pub image: Option<Entry<Image>>,
-    pub services: Option<Entry<Vec<Spanned<Service>>>>,
+    pub before_script: Option<Entry<Arc<[Text]>>>,
+    pub after_script: Option<Entry<Arc<[Text]>>>,
+    pub hooks: Option<Entry<Arc<[Text]>>>,
+    pub cache: Option<Entry<Arc<[Spanned<Cache>]>>>,
+    pub image: Option<Entry<Arc<Image>>>,
+    pub services: Option<Entry<Arc<[Spanned<Service>]>>>,
     pub interruptible: Option<Entry<Spanned<bool>>>,
     pub timeout: Option<Entry<()>>,
     pub retry: Option<Entry<Retry>>,
-    pub tags: Option<Entry<Vec<Text>>>,
-    pub artifacts: Option<Entry<Artifacts>>,
+    pub tags: Option<Entry<Arc<[Text]>>>,
+    pub artifacts: Option<Entry<Arc<Artifacts>>>,
     pub id_tokens: Option<Entry<()>>,
 }
 
@@ -92,21 +94,26 @@ impl Defaults {
         let read_script = |key: &'static str| {
             let node = specified(map, key)?;
             let place = Place::below(place, key);
-            Some(Entry::read(node, |faults| script(&place, node, faults)))
+            Some(Entry::read(node, |faults| {
+                script(&place, node, faults).map(Arc::from)
+            }))
         };
         Defaults {
             before_script: read_script("before_script"),
             after_script: read_script("after_script"),
-            cache: specified(map, "cache")
-                .map(|node| Entry::read(node, |faults| caches(cx, place, node, faults))),
+            cache: specified(map, "cache").map(|node| {
+                Entry::read(node, |faults| {
+                    caches(cx, place, node, faults).map(Arc::from)
+                })
+            }),
             image: specified(map, "image").map(|node| {
                 Entry::read(node, |faults| {
-                    image(&Place::below(place, "image"), node, faults)
+                    image(&Place::below(place, "image"), node, faults).map(Arc::new)
                 })
             }),
             services: specified(map, "services").map(|node| {
                 Entry::read(node, |faults| {
-                    services(&Place::below(place, "services"), node, faults)
+                    services(&Place::below(place, "services"), node, faults).map(Arc::from)
                 })
             }),
             ..Defaults::default()
@@ -116,8 +123,11 @@ impl Defaults {
     /// The keywords only `default` has.
     fn read_own(&mut self, cx: &mut Context<'_>, place: &Place<'_>, map: &Map) {
         let node = |key| specified(map, key);
-        self.hooks = node("hooks")
-            .map(|node| Entry::read(node, |faults| hooks(&place.child("hooks"), node, faults)));
+        self.hooks = node("hooks").map(|node| {
+            Entry::read(node, |faults| {
+                hooks(&place.child("hooks"), node, faults).map(Arc::from)
+            })
+        });
         self.interruptible = node("interruptible").map(|node| {
             let place = place.child("interruptible");
             Entry::read(node, |faults| interruptible(&place, node, faults))
@@ -127,11 +137,14 @@ impl Defaults {
             Entry::read(node, |faults| timeout(&place, node, faults).map(|_| ()))
         });
         self.retry = node("retry").map(|node| Entry::read(node, |faults| retry(cx, node, faults)));
-        self.tags = node("tags")
-            .map(|node| Entry::read(node, |faults| tags(&place.child("tags"), node, faults)));
+        self.tags = node("tags").map(|node| {
+            Entry::read(node, |faults| {
+                tags(&place.child("tags"), node, faults).map(Arc::from)
+            })
+        });
         self.artifacts = node("artifacts").map(|node| {
             let place = place.child("artifacts");
-            Entry::read(node, |faults| artifacts(&place, node, faults))
+            Entry::read(node, |faults| artifacts(&place, node, faults).map(Arc::new))
         });
         self.id_tokens = node("id_tokens").map(|node| {
             let place = place.child("id_tokens");

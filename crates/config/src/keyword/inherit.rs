@@ -105,7 +105,7 @@ fn variables(place: &Place<'_>, node: &Node, faults: &mut Faults) -> InheritVari
         return InheritVariables::All(true);
     }
     Check::new(place, node, faults).strings("config", Some(node));
-    InheritVariables::Only(values(texts(node).unwrap_or_default()))
+    InheritVariables::Only(values(texts(node).unwrap_or_default()).into())
 }
 
 #[cfg(test)]

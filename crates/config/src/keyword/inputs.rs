@@ -1,11 +1,10 @@
 //! `inputs` of a job (reference `config.md` §9.18, §3.3).
 
-use tidegate_expr::Pattern;
-use tidegate_source::Span;
-use tidegate_yaml::{Map, Node, Value};
+use tidegate_yaml::{Node, Value};
 
+use crate::header::input::default_problems;
 use crate::ruby::{Keys, to_s};
-use crate::typed::{Check, Faults, Place, specified};
+use crate::typed::{Check, Context, Faults, Place, specified};
 
 const MOST: usize = 50;
 const KEYS: [&str; 5] = ["default", "description", "options", "regex", "type"];
@@ -53,65 +52,19 @@ fn input(place: &Place<'_>, node: &Node, faults: &mut Faults) {
     }
 }
 
-/// Checks the default values; the place is that of the job, as GitLab has it.
-pub(crate) fn input_values(check: &mut Check<'_>, node: &Node) {
+/// Checks the default values as those of a header; the place is that of the job, as GitLab has it.
+pub(crate) fn input_values(cx: &Context<'_>, check: &mut Check<'_>, node: &Node) {
     let Some(map) = node.as_map() else { return };
     if map.len() > MOST {
         check.fault_at(node.span, "inputs has too many entries (maximum 50)");
     }
     for (key, node) in map {
-        let name = to_s(&key.value, Keys::Symbols);
-        if let Some((span, text)) = node.as_map().and_then(wrong_default) {
-            check.fault_at(span, format_args!("inputs `{name}`: {text}"));
+        let name = to_s(&key.value, Keys::Symbols).into();
+        for problem in default_problems(&name, node, cx.gitlab_version()) {
+            let text = problem.message.replacen("` input: ", "`: ", 1);
+            let span = problem.primary().unwrap_or(node.span);
+            check.fault_at(span, format_args!("inputs {text}"));
         }
-    }
-}
-
-fn wrong_default(input: &Map) -> Option<(Span, String)> {
-    let default = input.get("default")?;
-    let kind = specified(input, "type")
-        .and_then(Node::as_str)
-        .unwrap_or("string");
-    let wrong = |text: &str| Some((default.span, text.to_owned()));
-    match (kind, &default.value) {
-        ("number", Value::Int(_) | Value::BigInt(_) | Value::Float(_))
-        | ("boolean", Value::Bool(_))
-        | ("array", Value::Seq(_))
-        | ("string", _) => {}
-        ("number", _) => return wrong("default value is not a number"),
-        ("boolean", _) => return wrong("default value is not a boolean"),
-        _ => return wrong("default value is not an array"),
-    }
-    let text = to_s(&default.value, Keys::Symbols);
-    if let Some(options) = specified(input, "options").and_then(Node::as_seq) {
-        let listed = options
-            .iter()
-            .any(|option| to_s(&option.value, Keys::Symbols) == text);
-        match kind {
-            "string" if !listed => {
-                return wrong(&format!(
-                    "`{text}` cannot be used because it is not in the list of allowed options"
-                ));
-            }
-            "number" if !listed => {
-                return wrong(&format!(
-                    "`{text}` cannot be used because it is not in the list of the allowed options"
-                ));
-            }
-            "string" | "number" => {}
-            _ => return wrong("Options can only be used with string and number inputs"),
-        }
-    }
-    let regex = specified(input, "regex").and_then(Node::as_str)?;
-    if kind != "string" {
-        return wrong("RegEx validation can only be used with string inputs");
-    }
-    match Pattern::compile(regex, "") {
-        Err(_) => wrong("invalid regular expression"),
-        Ok(pattern) if !pattern.is_match(&text) => {
-            wrong("default value does not match required RegEx pattern")
-        }
-        Ok(_) => None,
     }
 }
 
@@ -138,6 +91,18 @@ mod tests {
             &[
                 "jobs:j inputs `a`: `x` cannot be used because it is not in the list of allowed options",
             ],
+        );
+        check(
+            "j: {script: x, inputs: {A: {default: x, type: number, options: [1], regex: y}}}",
+            &[
+                "jobs:j inputs `a`: default value is not a number",
+                "jobs:j inputs `a`: `x` cannot be used because it is not in the list of the allowed options",
+                "jobs:j inputs `a`: regex validation can only be used with string inputs",
+            ],
+        );
+        check(
+            "j: {script: x, inputs: {A: {default: '5', type: number}}}",
+            &[],
         );
         check(
             "j: {script: x, inputs: {A: {default: x, rules: []}}}",

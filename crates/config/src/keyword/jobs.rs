@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_source::{Diagnostic, Span};
-use tidegate_yaml::{Key, Map, Node};
+use tidegate_yaml::{Key, Map, Node, Value};
 
 use super::job::{Surroundings, WrittenJob, bridge, job};
 use crate::nearest::nearest;
@@ -61,10 +61,10 @@ pub(crate) fn classify(key: &Key, node: &Node) -> Class {
     }
 }
 
-/// Reads all jobs of a configuration.
+/// Reads all jobs of a configuration, and leaves null in their places: of thousands of jobs none should be held twice.
 pub(crate) fn jobs(
     cx: &mut Context<'_>,
-    root: &Map,
+    root: &mut Map,
     around: &Surroundings<'_>,
     faults: &mut Faults,
 ) -> Vec<WrittenJob> {
@@ -76,14 +76,24 @@ pub(crate) fn jobs(
     }
     let mut found = Vec::with_capacity(root.len());
     // GitLab comes to names that are no texts last (measured; no such job is valid).
-    let is_text = |entry: &&(Key, Node)| entry.0.as_str().is_some();
-    let ordered = root.iter().filter(is_text);
-    for (key, node) in ordered.chain(root.iter().filter(|entry| !is_text(entry))) {
-        match classify(key, node) {
-            Class::Hidden => check_hidden(&place, key, node, faults),
-            Class::Job => found.extend(job(cx, &place, key, node, around, faults)),
-            Class::Bridge => found.extend(bridge(cx, &place, key, node, around, faults)),
-            Class::Unmatched | Class::Keyword => {}
+    for texts in [true, false] {
+        for at in 0..root.len() {
+            let Some((key, node)) = root.at(at).filter(|it| it.0.as_str().is_some() == texts)
+            else {
+                continue;
+            };
+            let read = match classify(key, node) {
+                Class::Hidden => {
+                    check_hidden(&place, key, node, faults);
+                    continue;
+                }
+                Class::Job => job(cx, &place, key, node, around, faults),
+                Class::Bridge => bridge(cx, &place, key, node, around, faults),
+                Class::Unmatched | Class::Keyword => continue,
+            };
+            found.extend(read);
+            let nothing = Node::new(Value::Null, node.span);
+            root.replace_at(at, nothing);
         }
     }
     found

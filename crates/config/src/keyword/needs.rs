@@ -7,7 +7,7 @@ use tidegate_yaml::{Map, Node, Value};
 
 use super::parallel::{Matrix, Parallel, parallel};
 use crate::typed::{Check, Context, Faults, Place, flatten, raw_fault, specified, string};
-use crate::{IfAbsent, Text};
+use crate::{AnyNeed, IfAbsent, PipelineNeed, ProjectNeed, Text};
 
 /// A `needs` list as written: names of parallel jobs are not expanded yet.
 #[derive(Clone, Debug)]
@@ -24,45 +24,22 @@ pub(crate) enum WrittenNeed {
     /// A job of this pipeline.
     Job(NeededJob, IfAbsent),
     /// Some of several jobs.
-    Any {
-        /// The jobs.
-        alternatives: Vec<NeededJob>,
-        /// How many must be good.
-        min: u32,
-        /// Whether to wait for all.
-        wait: Wait,
-        /// Whose artifacts are taken.
-        pick: Pick,
-        /// The entry may be impossible.
-        optional: bool,
-        /// Where it was written.
-        span: Span,
-    },
+    Any(Box<WrittenAny>),
     /// A job of another pipeline of the family.
-    Pipeline {
-        /// Pipeline id.
-        pipeline: Text,
-        /// Its job.
-        job: Text,
-        /// Its artifacts are wanted.
-        artifacts: bool,
-    },
+    Pipeline(Box<PipelineNeed>),
     /// A job of another project.
-    Project {
-        /// Project path.
-        project: Text,
-        /// Branch or tag.
-        reference: Text,
-        /// Its job.
-        job: Text,
-        /// Its artifacts are wanted.
-        artifacts: bool,
-    },
-    /// A pipeline whose status a bridge mirrors.
-    Mirror {
-        /// Path of its project.
-        pipeline: Text,
-    },
+    Project(Box<ProjectNeed>),
+    /// A pipeline whose status a bridge mirrors, by the path of its project.
+    Mirror(Text),
+}
+
+/// Some of several jobs.
+#[derive(Clone, Debug)]
+pub(crate) struct WrittenAny {
+    /// The jobs.
+    pub alternatives: Vec<NeededJob>,
+    /// All else; its own list of names is still empty.
+    pub terms: AnyNeed,
 }
 
 /// A job of this pipeline that is needed.
@@ -247,9 +224,7 @@ fn need(
             let mut check = Check::new(place, node, faults);
             check.known_keys(node, &["pipeline"]);
             let pipeline = check.required_string("pipeline", specified(map, "pipeline"));
-            Some(WrittenNeed::Mirror {
-                pipeline: pipeline?,
-            })
+            Some(WrittenNeed::Mirror(pipeline?))
         }
         _ => name(place, node, faults).map(|name| {
             WrittenNeed::Job(
@@ -364,14 +339,18 @@ fn any(
         alternatives.extend(alternative(place, item, artifacts, faults));
     }
     let is_all = |word: Option<Text>| word.is_some_and(|word| &*word.value == "all");
-    Some(WrittenNeed::Any {
-        alternatives,
+    let terms = AnyNeed {
+        alternatives: Vec::new(),
         min,
         wait: if is_all(wait) { Wait::All } else { Wait::First },
         pick: if is_all(pick) { Pick::All } else { Pick::First },
         optional: optional.unwrap_or_default(),
         span: node.span,
-    })
+    };
+    Some(WrittenNeed::Any(Box::new(WrittenAny {
+        alternatives,
+        terms,
+    })))
 }
 
 fn min(check: &mut Check<'_>, map: &Map, most: usize) -> u32 {
@@ -426,11 +405,11 @@ fn pipeline(place: &Place<'_>, node: &Node, map: &Map, faults: &mut Faults) -> O
     let pipeline = check.required_string("pipeline", specified(map, "pipeline"));
     let job = check.required_string("job", specified(map, "job"));
     let artifacts = check.boolean("artifacts", specified(map, "artifacts"));
-    Some(WrittenNeed::Pipeline {
+    Some(WrittenNeed::Pipeline(Box::new(PipelineNeed {
         pipeline: pipeline?,
-        job: job?,
+        job: Some(job?),
         artifacts: artifacts.unwrap_or(true),
-    })
+    })))
 }
 
 fn project(place: &Place<'_>, node: &Node, map: &Map, faults: &mut Faults) -> Option<WrittenNeed> {
@@ -440,12 +419,12 @@ fn project(place: &Place<'_>, node: &Node, map: &Map, faults: &mut Faults) -> Op
     let reference = check.required_string("ref", specified(map, "ref"));
     let job = check.required_string("job", specified(map, "job"));
     let artifacts = check.boolean("artifacts", specified(map, "artifacts"));
-    Some(WrittenNeed::Project {
+    Some(WrittenNeed::Project(Box::new(ProjectNeed {
         project: project?,
         reference: reference?,
         job: job?,
         artifacts: artifacts.unwrap_or(true),
-    })
+    })))
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! `release` (reference `config.md` §9.17).
 
+mod datetime;
+
 use tidegate_yaml::{Node, Value};
 
-use crate::typed::{Check, Faults, Place, is_blank, specified};
+use crate::typed::{Check, Faults, Place, specified};
+use datetime::is_datetime;
 
 const KEYS: [&str; 8] = [
     "tag_name",
@@ -25,12 +28,15 @@ pub(crate) fn release(place: &Place<'_>, node: &Node, faults: &mut Faults) {
     check.required_string("description", specified(map, "description"));
     check.string("tag message", specified(map, "tag_message"));
     check.strings_or_string("milestones", specified(map, "milestones"));
-    if let Some(node) = specified(map, "released_at").filter(|node| !is_blank(node)) {
-        let valid = matches!(&node.value, Value::Str(text) if is_datetime(text));
+    // GitLab passes over null and `false` here, but not over an empty text.
+    let said =
+        |key: &str| specified(map, key).filter(|node| !matches!(node.value, Value::Bool(false)));
+    if let Some(node) = said("released_at") {
+        let valid = node.as_str().is_some_and(is_datetime);
         check.ensure(valid, node.span, "released at must be a valid datetime");
     }
-    if let Some(node) = specified(map, "ref").filter(|node| !is_blank(node)) {
-        let valid = matches!(&node.value, Value::Str(text) if is_ref(text));
+    if let Some(node) = said("ref") {
+        let valid = node.as_str().is_some_and(is_ref);
         check.ensure(valid, node.span, "ref must be a valid ref");
     }
     if !check.passed() {
@@ -54,36 +60,19 @@ fn assets(place: &Place<'_>, node: &Node, faults: &mut Faults) {
     check.present("links", links);
 }
 
-/// Whether the text begins as a date with an optional time, as ISO 8601 writes them.
-fn is_datetime(text: &str) -> bool {
-    let (date, time) = match text.split_once(['T', 't', ' ']) {
-        Some((date, time)) => (date, Some(time)),
-        None => (text, None),
-    };
-    let numbers: Vec<Option<u32>> = date.split('-').map(|part| part.parse().ok()).collect();
-    let date = matches!(numbers.as_slice(), [Some(_), Some(1..=12), Some(1..=31)]);
-    date && time.is_none_or(is_time)
-}
-
-fn is_time(text: &str) -> bool {
-    let text = text.trim_end_matches(['Z', 'z']);
-    let clock = text.split(['+', '-', '.']).next().unwrap_or_default();
-    let mut parts = clock.split(':').map(|part| part.trim().parse::<u32>().ok());
-    let hour = parts.next().flatten().is_some_and(|hour| hour <= 24);
-    hour && parts.all(|part| part.is_some_and(|part| part <= 60))
-}
-
-/// Whether git takes the text as the name of a ref or revision.
+/// Whether git takes the text as the name of a branch or tag; full names and `HEAD` are none to GitLab.
 fn is_ref(text: &str) -> bool {
-    let forbidden = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
-    let bad = text.contains(forbidden)
+    let forbidden = |c: char| c.is_ascii_control() || " ~^:?*[\\".contains(c);
+    let is_part =
+        |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+    let full = ["refs/heads/", "refs/remotes/", "refs/tags", "-"];
+    let bad = text == "HEAD"
+        || full.iter().any(|start| text.starts_with(start))
+        || text.contains(forbidden)
         || text.contains("..")
         || text.contains("@{")
-        || text.contains("//")
-        || text.starts_with(['-', '/', '.'])
-        || text.ends_with(['/', '.'])
-        || text.ends_with(".lock");
-    !bad
+        || text.ends_with('.');
+    !bad && text.split('/').all(is_part)
 }
 
 #[cfg(test)]
@@ -126,6 +115,25 @@ mod tests {
         check(
             "j: {script: x, release: {tag_name: a, description: b, released_at: foo}}",
             &["jobs:j:release released at must be a valid datetime"],
+        );
+        for (key, value, message) in [
+            ("released_at", "''", "released at must be a valid datetime"),
+            ("ref", "''", "ref must be a valid ref"),
+            ("ref", "a..b", "ref must be a valid ref"),
+            ("ref", "HEAD", "ref must be a valid ref"),
+            ("ref", "refs/heads/a", "ref must be a valid ref"),
+            ("ref", "a/.b", "ref must be a valid ref"),
+        ] {
+            check(
+                &format!(
+                    "j: {{script: x, release: {{tag_name: a, description: b, {key}: {value}}}}}"
+                ),
+                &[&format!("jobs:j:release {message}")],
+            );
+        }
+        check(
+            "j: {script: x, release: {tag_name: a, description: b, ref: $X/é, released_at: false}}",
+            &[],
         );
         check(
             "j: {script: x, release: {tag_name: a, description: b, assets: 1}}",

@@ -7,22 +7,14 @@ use tidegate_yaml::{Map, Node, Value};
 use super::artifacts::timeout;
 use super::auto_cancel::auto_cancel;
 use super::duration::{self, WEEK};
-use super::needs::{Needing, WrittenNeeds, needs};
+use super::needs::{Needing, needs};
 use super::rules_cache::cache_clause;
 use super::rules_files::{changes, exists};
 use super::variables::plain_variables;
+use crate::normalize::unexpanded_needs;
 use crate::ruby::{Keys, inspect, to_s};
 use crate::typed::{Check, Context, Faults, Place, flatten, specified};
 use crate::{AutoCancelSpec, Clause, IfClause, Rule, RuleWhen, Spanned, Text};
-
-/// Rules with their needs as written.
-#[derive(Clone, Default, Debug)]
-pub(crate) struct WrittenRules {
-    /// The rules; their needs are not filled in yet.
-    pub rules: Vec<Rule>,
-    /// The needs of rules, by index.
-    pub needs: Vec<(usize, WrittenNeeds)>,
-}
 
 /// Whose rules they are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,7 +78,7 @@ pub(crate) fn rules(
     node: &Node,
     of: RulesOf,
     faults: &mut Faults,
-) -> Option<WrittenRules> {
+) -> Option<Vec<Rule>> {
     let mut check = Check::new(place, node, faults);
     check.present("config", Some(node));
     if node.as_seq().is_none() {
@@ -96,13 +88,9 @@ pub(crate) fn rules(
         return None;
     }
     let place = place.child("rule");
-    let mut written = WrittenRules::default();
+    let mut written = Vec::new();
     for item in rule_nodes(node) {
-        if let Some((rule, needs)) = rule(cx, &place, item, of, faults) {
-            let at = written.rules.len();
-            written.needs.extend(needs.map(|needs| (at, needs)));
-            written.rules.push(rule);
-        }
+        written.extend(rule(cx, &place, item, of, faults));
     }
     Some(written)
 }
@@ -123,7 +111,7 @@ fn rule(
     node: &Node,
     of: RulesOf,
     faults: &mut Faults,
-) -> Option<(Rule, Option<WrittenNeeds>)> {
+) -> Option<Rule> {
     let mut check = Check::new(place, node, faults);
     // GitLab's entry checks the type twice, with presence between.
     check.map(node);
@@ -138,8 +126,8 @@ fn rule(
     if !check.passed() {
         return None;
     }
-    let needs = children(cx, place, map, of, &mut rule, faults);
-    Some((rule, needs))
+    children(cx, place, map, of, &mut rule, faults);
+    Some(rule)
 }
 
 fn empty(span: Span) -> Rule {
@@ -268,7 +256,7 @@ fn children(
     of: RulesOf,
     rule: &mut Rule,
     faults: &mut Faults,
-) -> Option<WrittenNeeds> {
+) {
     let changes = specified(map, "changes").map(|node| changes(cx, place, node, faults));
     let exists = specified(map, "exists").map(|node| exists(cx, place, node, faults));
     let (mut changes, mut exists) = (changes.flatten(), exists.flatten());
@@ -288,6 +276,9 @@ fn children(
     let written = specified(map, "needs");
     let needs =
         written.and_then(|node| needs(cx, &place.child("needs"), node, Needing::Rule, faults));
+    if of == RulesOf::Job {
+        rule.needs = needs.as_ref().map(unexpanded_needs);
+    }
     if of == RulesOf::Workflow {
         if let Some(node) = specified(map, "auto_cancel") {
             rule.auto_cancel = auto_cancel(&place.child("auto_cancel"), node, faults);
@@ -297,7 +288,6 @@ fn children(
         let clause = clause.and_then(|node| cache_clause(&place.child("cache"), node, faults));
         rule.clauses.extend(clause.map(Clause::Cache));
     }
-    needs
 }
 
 /// Whether the last rule has `when` as its only key and lets the job in.

@@ -38,8 +38,7 @@ pub(crate) fn workflow(
     }
     if let Some(node) = specified(map, "rules") {
         let place = place.child("rules");
-        let written = rules(cx, &place, node, RulesOf::Workflow, faults);
-        workflow.rules = written.map(|written| written.rules);
+        workflow.rules = rules(cx, &place, node, RulesOf::Workflow, faults);
     }
     if let Some(node) = specified(map, "auto_cancel") {
         workflow.auto_cancel = auto_cancel(&place.child("auto_cancel"), node, faults);

@@ -6,7 +6,7 @@ use tidegate_pipeline::{
     Artifacts, Cache, EnvironmentAction, Image, Pick, Retry, Service, Strategy, Timeout, Wait, When,
 };
 use tidegate_source::Span;
-use tidegate_yaml::Node;
+use tidegate_yaml::{Map, Node};
 
 use super::{Policy, Rule, Spanned, Text, VariableDefinition};
 
@@ -20,11 +20,11 @@ pub struct Job {
     /// Where the name was written.
     pub span: Span,
     /// Which of the parallel instances it is; `None` for jobs without `parallel`.
-    pub instance: Option<Instance>,
+    pub instance: Option<Box<Instance>>,
     /// Job-level `needs`, names of parallel jobs expanded; `None`: not written.
     pub needs: Option<Needs>,
     /// `dependencies`, names of parallel jobs expanded; `None`: not written.
-    pub dependencies: Option<Vec<Text>>,
+    pub dependencies: Option<Box<[Text]>>,
     /// Everything the instances share.
     pub body: Arc<JobBody>,
 }
@@ -41,6 +41,9 @@ pub struct Instance {
 }
 
 /// What a job does, as written, before rules.
+///
+/// There may be very many, so what few jobs have lies elsewhere, and what jobs take from a common base or from `default` is
+/// held once.
 #[derive(Clone, Debug)]
 pub struct JobBody {
     /// Scripts or a trigger.
@@ -50,64 +53,83 @@ pub struct JobBody {
     /// Job-level `when`; `None`: not written.
     pub when: Option<Spanned<When>>,
     /// Job-level `start_in`.
-    pub start_in: Option<Spanned<Timeout>>,
+    pub start_in: Option<Box<Spanned<Timeout>>>,
     /// Job-level `allow_failure`.
-    pub allow_failure: Option<Spanned<AllowFailureSpec>>,
+    pub allow_failure: Option<Box<Spanned<AllowFailureSpec>>>,
     /// `rules`; `None`: not written. `Some` of an empty list is `rules: null`, with which the job is always added.
-    pub rules: Option<Vec<Rule>>,
+    pub rules: Option<Arc<[Rule]>>,
     /// The positive policy in force, the default included; `None` with `rules` or where nothing applies.
-    pub only: Option<Policy>,
+    pub only: Option<Arc<Policy>>,
     /// The negative policy.
-    pub except: Option<Policy>,
+    pub except: Option<Arc<Policy>>,
     /// `variables`.
-    pub variables: Vec<VariableDefinition>,
+    pub variables: Arc<[VariableDefinition]>,
     /// `inherit:variables`.
     pub inherit_variables: InheritVariables,
     /// `environment`.
-    pub environment: Option<EnvironmentSpec>,
+    pub environment: Option<Box<EnvironmentSpec>>,
     /// `interruptible`.
     pub interruptible: Option<Spanned<bool>>,
     /// `resource_group`, unexpanded.
-    pub resource_group: Option<Text>,
+    pub resource_group: Option<Box<Text>>,
     /// `tags`, unexpanded.
-    pub tags: Vec<Text>,
+    pub tags: Arc<[Text]>,
     /// `retry`.
-    pub retry: Option<Spanned<Retry>>,
+    pub retry: Option<Box<Spanned<Retry>>>,
     /// `timeout`.
-    pub timeout: Option<Spanned<Timeout>>,
+    pub timeout: Option<Box<Spanned<Timeout>>>,
     /// `before_script`, flattened.
-    pub before_script: Vec<Text>,
+    pub before_script: Arc<[Text]>,
     /// `script`, flattened.
-    pub script: Vec<Text>,
+    pub script: Arc<[Text]>,
     /// `after_script`, flattened.
-    pub after_script: Vec<Text>,
+    pub after_script: Arc<[Text]>,
     /// `hooks:pre_get_sources_script`, flattened.
-    pub pre_get_sources_script: Vec<Text>,
+    pub pre_get_sources_script: Arc<[Text]>,
     /// `image`.
-    pub image: Option<Spanned<Image>>,
+    pub image: Option<Spanned<Arc<Image>>>,
     /// `services`.
-    pub services: Vec<Spanned<Service>>,
+    pub services: Arc<[Spanned<Service>]>,
     /// `cache`.
-    pub caches: Vec<Spanned<Cache>>,
+    pub caches: Arc<[Spanned<Cache>]>,
     /// `artifacts`, with the pages folder added for pages jobs.
-    pub artifacts: Option<Spanned<Artifacts>>,
+    pub artifacts: Option<Spanned<Arc<Artifacts>>>,
     /// `coverage`, without first and last character.
-    pub coverage: Option<Text>,
+    pub coverage: Option<Box<Text>>,
     /// `manual_confirmation`.
-    pub manual_confirmation: Option<Text>,
+    pub manual_confirmation: Option<Box<Text>>,
     /// The published folder, for pages jobs.
-    pub publish: Option<Text>,
-    /// Every keyword in force with its value as written, inherited ones last: what is here is not null.
-    pub keywords: Vec<(Arc<str>, Node)>,
+    pub publish: Option<Box<Text>>,
     /// `release`, `id_tokens`, `secrets`, `inputs`, `run`, `pages`, `identity`, `dast_configuration`: validated, kept as JSON.
-    pub further: Vec<(Text, serde_json::Value)>,
+    pub further: Box<[(Text, serde_json::Value)]>,
+    /// The keywords in force as written; `None` unless [`Settings::keep_written`](crate::Settings::keep_written) asks for them.
+    pub written: Option<Box<Written>>,
+}
+
+/// The keywords of a job as written.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The job's own, those of its bases included.
+    pub own: Arc<Map>,
+    /// What it takes from `default` and the top level, with the values as written there.
+    pub inherited: Vec<(&'static str, Node)>,
+}
+
+impl Written {
+    /// The value of a keyword in force, which is never null.
+    pub fn keyword(&self, name: &str) -> Option<&Node> {
+        let own = self.own.get(name).filter(|node| !node.is_null());
+        own.or_else(|| {
+            let found = self.inherited.iter().find(|(key, _)| *key == name);
+            found.map(|(_, node)| node)
+        })
+    }
 }
 
 impl JobBody {
-    /// The value of a keyword in force as written, inherited or not.
+    /// The value of a keyword in force as written, inherited or not; `None` of all where nothing written was kept.
     pub fn keyword(&self, name: &str) -> Option<&Node> {
-        let mut all = self.keywords.iter();
-        all.find(|(key, _)| &**key == name).map(|(_, node)| node)
+        self.written.as_ref()?.keyword(name)
     }
 }
 
@@ -117,7 +139,7 @@ pub enum JobKind {
     /// Runs scripts (or `run` steps).
     Build,
     /// Triggers a pipeline.
-    Bridge(Trigger),
+    Bridge(Box<Trigger>),
 }
 
 /// `allow_failure`.
@@ -135,7 +157,7 @@ pub enum InheritVariables {
     /// All or none.
     All(bool),
     /// Only these.
-    Only(Vec<Arc<str>>),
+    Only(Arc<[Arc<str>]>),
 }
 
 /// A `needs` list.
@@ -144,10 +166,10 @@ pub struct Needs {
     /// Where it was written.
     pub span: Span,
     /// Its entries.
-    pub entries: Vec<NeedSpec>,
+    pub entries: Box<[NeedSpec]>,
 }
 
-/// One entry of `needs`.
+/// One entry of `needs`. All but the kind that nearly every entry is of lie elsewhere, to keep lists of that kind small.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum NeedSpec {
     /// A job of this pipeline.
@@ -160,40 +182,52 @@ pub enum NeedSpec {
         if_absent: IfAbsent,
     },
     /// Some of several jobs (reference `extensions.md` §4).
-    Any {
-        /// Names with whether their artifacts are wanted, parallel names expanded.
-        alternatives: Vec<(Text, bool)>,
-        /// How many must be good.
-        min: u32,
-        /// Whether to wait for all.
-        wait: Wait,
-        /// Whose artifacts are taken.
-        pick: Pick,
-        /// The entry may be impossible.
-        optional: bool,
-        /// Where it was written.
-        span: Span,
-    },
+    Any(Box<AnyNeed>),
     /// A job of another pipeline of the same family.
-    Pipeline {
-        /// Pipeline id, unexpanded.
-        pipeline: Text,
-        /// Its job; `None` mirrors the pipeline's status (bridges only).
-        job: Option<Text>,
-        /// Its artifacts are wanted.
-        artifacts: bool,
-    },
+    Pipeline(Box<PipelineNeed>),
     /// A job of another project.
-    Project {
-        /// Project path, unexpanded.
-        project: Text,
-        /// Branch or tag, unexpanded.
-        reference: Text,
-        /// Job name, unexpanded.
-        job: Text,
-        /// Its artifacts are wanted.
-        artifacts: bool,
-    },
+    Project(Box<ProjectNeed>),
+}
+
+/// Some of several jobs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AnyNeed {
+    /// Names with whether their artifacts are wanted, parallel names expanded.
+    pub alternatives: Vec<(Text, bool)>,
+    /// How many must be good.
+    pub min: u32,
+    /// Whether to wait for all.
+    pub wait: Wait,
+    /// Whose artifacts are taken.
+    pub pick: Pick,
+    /// The entry may be impossible.
+    pub optional: bool,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// A job of another pipeline of the same family.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PipelineNeed {
+    /// Pipeline id, unexpanded.
+    pub pipeline: Text,
+    /// Its job; `None` mirrors the pipeline's status (bridges only).
+    pub job: Option<Text>,
+    /// Its artifacts are wanted.
+    pub artifacts: bool,
+}
+
+/// A job of another project.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProjectNeed {
+    /// Project path, unexpanded.
+    pub project: Text,
+    /// Branch or tag, unexpanded.
+    pub reference: Text,
+    /// Job name, unexpanded.
+    pub job: Text,
+    /// Its artifacts are wanted.
+    pub artifacts: bool,
 }
 
 /// What happens where a needed job is absent (reference `extensions.md` §5).

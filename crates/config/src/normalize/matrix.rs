@@ -61,26 +61,22 @@ pub(super) fn fill(
     for need in &mut filled.entries {
         match need {
             WrittenNeed::Job(needed, _) => filler.fill_job(needed),
-            WrittenNeed::Any { alternatives, .. } => {
-                for needed in alternatives {
+            WrittenNeed::Any(any) => {
+                for needed in &mut any.alternatives {
                     filler.fill_job(needed);
                 }
             }
-            WrittenNeed::Pipeline { pipeline, job, .. } => {
-                pipeline.value = filler.fill_text(&pipeline.value);
-                job.value = filler.fill_text(&job.value);
-            }
-            WrittenNeed::Project {
-                project,
-                reference,
-                job,
-                ..
-            } => {
-                for text in [project, reference, job] {
+            WrittenNeed::Pipeline(need) => {
+                for text in std::iter::once(&mut need.pipeline).chain(&mut need.job) {
                     text.value = filler.fill_text(&text.value);
                 }
             }
-            WrittenNeed::Mirror { .. } => {}
+            WrittenNeed::Project(need) => {
+                for text in [&mut need.project, &mut need.reference, &mut need.job] {
+                    text.value = filler.fill_text(&text.value);
+                }
+            }
+            WrittenNeed::Mirror(_) => {}
         }
     }
     filled

@@ -42,7 +42,7 @@ pub(super) fn listed(node: &Node) -> Json {
 pub(super) fn variables(job: &Job) -> Json {
     let written = job.body.keyword("variables").and_then(Node::as_map);
     let mut all: Vec<(String, Json)> = Vec::new();
-    for variable in &job.body.variables {
+    for variable in job.body.variables.iter() {
         let mut attributes = json!({"key": &*variable.key, "value": &*variable.value});
         let expand = written
             .and_then(|map| map.get(&variable.key))

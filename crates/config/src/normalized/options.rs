@@ -124,23 +124,18 @@ fn cross_dependencies(job: &Job) -> Option<Json> {
     let mut found = Vec::new();
     for need in &job.needs.as_ref()?.entries {
         match need {
-            NeedSpec::Pipeline {
-                pipeline,
-                job: Some(job),
-                artifacts,
-            } => found.push(json!({
-                "pipeline": &*pipeline.value, "job": &*job.value, "artifacts": artifacts,
+            NeedSpec::Pipeline(need) => found.extend(need.job.as_ref().map(|job| {
+                json!({
+                    "pipeline": &*need.pipeline.value,
+                    "job": &*job.value,
+                    "artifacts": need.artifacts,
+                })
             })),
-            NeedSpec::Project {
-                project,
-                reference,
-                job,
-                artifacts,
-            } => found.push(json!({
-                "project": &*project.value,
-                "ref": &*reference.value,
-                "job": &*job.value,
-                "artifacts": artifacts,
+            NeedSpec::Project(need) => found.push(json!({
+                "project": &*need.project.value,
+                "ref": &*need.reference.value,
+                "job": &*need.job.value,
+                "artifacts": need.artifacts,
             })),
             _ => {}
         }
@@ -151,11 +146,9 @@ fn cross_dependencies(job: &Job) -> Option<Json> {
 fn bridge_needs(job: &Job) -> Option<Json> {
     let mut needs = job.needs.as_ref()?.entries.iter();
     needs.find_map(|need| match need {
-        NeedSpec::Pipeline {
-            pipeline,
-            job: None,
-            ..
-        } => Some(json!({"pipeline": &*pipeline.value})),
+        NeedSpec::Pipeline(need) if need.job.is_none() => {
+            Some(json!({"pipeline": &*need.pipeline.value}))
+        }
         _ => None,
     })
 }

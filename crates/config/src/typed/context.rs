@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use tidegate_expr::{Expression, Pattern, valid_for_config};
-use tidegate_pipeline::Artifacts;
+use tidegate_pipeline::{Artifacts, Cache};
 use tidegate_source::{Diagnostic, Span};
 use tidegate_yaml::{Key, Map, Node};
 
-use super::Check;
 use super::shared::Shared;
-use crate::keyword::rules::WrittenRules;
+use super::{Check, Faults};
+use crate::keyword::only_except::default_policy;
 use crate::settings::{Dialect, Edition, Settings};
+use crate::{Policy, Rule, Spanned, Text, VariableDefinition};
 
 /// Carried through the typing of one configuration.
 pub(crate) struct Context<'s> {
@@ -19,14 +20,24 @@ pub(crate) struct Context<'s> {
     /// Rules repeat; each text is parsed once. `None`: not valid.
     expressions: FxHashMap<Arc<str>, Option<Arc<Expression>>>,
     patterns: FxHashMap<Arc<str>, Option<Arc<Pattern>>>,
-    /// Rules that several jobs have.
-    pub(crate) rules: Shared<WrittenRules>,
-    /// Artifacts that several jobs have.
-    pub(crate) artifacts: Shared<Artifacts>,
+    default_policy: Option<Arc<Policy>>,
+    /// Values that several jobs have.
+    shared: SharedValues,
     /// Where overlays stand: Tidegate's own keys are at home there.
     pub(crate) overlays: Vec<Span>,
     /// Warnings and findings, which stop nothing.
     pub(crate) remarks: Vec<Diagnostic>,
+}
+
+/// Values by the list or map they were read from. Different keywords may hold the same one and read it differently.
+#[derive(Default)]
+pub(crate) struct SharedValues {
+    pub(crate) rules: Shared<Arc<[Rule]>>,
+    pub(crate) variables: Shared<Arc<[VariableDefinition]>>,
+    pub(crate) scripts: Shared<Arc<[Text]>>,
+    pub(crate) tags: Shared<Arc<[Text]>>,
+    pub(crate) artifacts: Shared<Arc<Artifacts>>,
+    pub(crate) caches: Shared<Arc<[Spanned<Cache>]>>,
 }
 
 impl<'s> Context<'s> {
@@ -36,11 +47,16 @@ impl<'s> Context<'s> {
             settings,
             expressions: FxHashMap::default(),
             patterns: FxHashMap::default(),
-            rules: Shared::default(),
-            artifacts: Shared::default(),
+            default_policy: None,
+            shared: SharedValues::default(),
             overlays: Vec::new(),
             remarks: Vec::new(),
         }
+    }
+
+    /// Whether jobs keep their keywords as written.
+    pub(crate) fn keeps_written(&self) -> bool {
+        self.settings.keep_written
     }
 
     /// Whether Tidegate's own keywords are understood.
@@ -58,6 +74,11 @@ impl<'s> Context<'s> {
         self.settings.gitlab_version >= version
     }
 
+    /// The GitLab to behave as.
+    pub(crate) fn gitlab_version(&self) -> (u16, u16) {
+        self.settings.gitlab_version
+    }
+
     /// The expression of a text, or `None` where GitLab calls it invalid.
     pub(crate) fn expression(&mut self, text: &Arc<str>) -> Option<Arc<Expression>> {
         if let Some(known) = self.expressions.get(text) {
@@ -68,6 +89,15 @@ impl<'s> Context<'s> {
         parsed
     }
 
+    /// The policy of jobs that have neither `rules` nor `only`.
+    pub(crate) fn default_policy(&mut self) -> Arc<Policy> {
+        if let Some(known) = &self.default_policy {
+            return known.clone();
+        }
+        let made = Arc::new(default_policy(self));
+        self.default_policy.insert(made).clone()
+    }
+
     /// The pattern of a text of the form `/re/flags`, or `None` where it does not compile.
     pub(crate) fn pattern(&mut self, text: &Arc<str>) -> Option<Arc<Pattern>> {
         if let Some(known) = self.patterns.get(text) {
@@ -76,6 +106,26 @@ impl<'s> Context<'s> {
         let parsed = Pattern::from_literal(text).ok().map(Arc::new);
         self.patterns.insert(text.clone(), parsed.clone());
         parsed
+    }
+
+    /// What `read` makes of `node`, read once where several jobs have the very same list or map.
+    pub(crate) fn shared<T: Clone>(
+        &mut self,
+        of: fn(&mut SharedValues) -> &mut Shared<T>,
+        node: &Node,
+        faults: &mut Faults,
+        read: impl FnOnce(&mut Context<'s>, &mut Faults) -> Option<T>,
+    ) -> Option<T> {
+        if let Some(known) = of(&mut self.shared).known(node) {
+            return Some(known);
+        }
+        let before = (faults.len(), self.remarks.len());
+        let found = read(self, faults)?;
+        // Faults and remarks name the job.
+        if (faults.len(), self.remarks.len()) == before {
+            of(&mut self.shared).keep(node, &found);
+        }
+        Some(found)
     }
 
     /// Checks the keys of an entry that has Tidegate's own ones besides GitLab's.
@@ -114,7 +164,9 @@ impl<'s> Context<'s> {
     /// Notes the use of one of Tidegate's own keys.
     pub(crate) fn find_extension(&mut self, key: &Key) {
         let inside = |over: &Span| {
-            over.file == key.span.file && over.start <= key.span.start && key.span.end <= over.end
+            over.file() == key.span.file()
+                && over.start() <= key.span.start()
+                && key.span.end() <= over.end()
         };
         if self.overlays.iter().any(inside) {
             return;

@@ -1,7 +1,7 @@
 //! The whole configuration: top-level entries in GitLab's order, then the checks across jobs.
 
 use tidegate_source::Diagnostic;
-use tidegate_yaml::{Map, Node};
+use tidegate_yaml::{Map, Node, Value};
 
 use super::{Check, Context, Faults, Place, specified, text};
 use crate::keyword::default::{Defaults, GLOBAL, default};
@@ -17,11 +17,10 @@ use crate::{Config, Workflow, logical, normalize, overlay};
 /// Types and checks the merged tree `root` (reference `config.md` §8–§11).
 ///
 /// With an error there is no configuration. Errors come in GitLab's order, warnings and findings behind them.
-pub(crate) fn build(root: &Map, settings: &Settings) -> (Option<Config>, Vec<Diagnostic>) {
+pub(crate) fn build(root: Map, settings: &Settings) -> (Option<Config>, Vec<Diagnostic>) {
     let mut cx = Context::new(settings);
     let mut faults = Faults::new();
-    let laid = with_overlay(&mut cx, root, &mut faults);
-    let root = laid.as_ref().unwrap_or(root);
+    let root = with_overlay(&mut cx, root, &mut faults);
     let config = match typed(&mut cx, root, &mut faults) {
         Ok(config) => config,
         Err(only) => {
@@ -35,47 +34,45 @@ pub(crate) fn build(root: &Map, settings: &Settings) -> (Option<Config>, Vec<Dia
 }
 
 /// The tree with the overlay it carries, where there is one and it counts.
-fn with_overlay(cx: &mut Context<'_>, root: &Map, faults: &mut Faults) -> Option<Map> {
-    let node = root.get(overlay::KEY).filter(|_| cx.has_extensions())?;
-    let over = node.as_map()?;
+fn with_overlay(cx: &mut Context<'_>, mut root: Map, faults: &mut Faults) -> Map {
+    let node = root.get(overlay::KEY).filter(|_| cx.has_extensions());
+    let Some(Value::Map(over)) = node.map(|node| node.value.clone()) else {
+        return root;
+    };
     // Each job's part on its own: a part may come from a file of its own.
     let jobs = over.get("jobs").and_then(Node::as_map);
     let parts = jobs.into_iter().flatten().map(|(_, part)| part.span);
     cx.overlays.extend(parts);
-    let mut laid = root.clone();
-    faults.extend(overlay::apply(&mut laid, over));
-    Some(laid)
+    faults.extend(overlay::apply(&mut root, &over));
+    root
 }
 
 fn typed(
     cx: &mut Context<'_>,
-    root: &Map,
+    mut root: Map,
     faults: &mut Faults,
 ) -> Result<Option<Config>, Box<Diagnostic>> {
-    let global = Defaults::read_global(cx, None, root);
-    let claimed = |name: &str| {
-        let (key, node) = root.entry(name)?;
-        (classify(key, node) == Class::Keyword && !node.is_null()).then_some(node)
-    };
-    let defaults = default(cx, claimed("default"), &global, root, faults).map_err(Box::new)?;
-    if let Some(node) = specified(root, "include") {
+    let global = Defaults::read_global(cx, None, &root);
+    let defaults = claimed(&root, "default");
+    let defaults = default(cx, defaults, &global, &root, faults).map_err(Box::new)?;
+    if let Some(node) = specified(&root, "include") {
         include(cx, &Place::top("include"), node, None, faults);
     }
     report_global(&global, &GLOBAL[..4], faults);
-    let variables = specified(root, "variables").map_or_else(Vec::new, |node| {
+    let variables = specified(&root, "variables").map_or_else(Vec::new, |node| {
         variables(Form::Root, &Place::top("variables"), node, faults)
     });
-    let stages = stages(specified(root, "stages"), faults);
+    let stages = stages(specified(&root, "stages"), faults);
     report_global(&global, &GLOBAL[4..], faults);
-    let workflow = claimed("workflow").map_or_else(Workflow::default, |node: &Node| {
+    let workflow = claimed(&root, "workflow").map_or_else(Workflow::default, |node: &Node| {
         workflow(cx, &Place::top("workflow"), node, faults)
     });
     let around = Surroundings {
         defaults: &defaults,
         workflow_rules: workflow.has_rules_key,
     };
-    let written = jobs(cx, root, &around, faults);
-    if let Some(name) = claimed("workflow")
+    let written = jobs(cx, &mut root, &around, faults);
+    if let Some(name) = claimed(&root, "workflow")
         .and_then(Node::as_map)
         .and_then(|map| specified(map, "name"))
         .filter(|name| text(name).is_none() && faults.is_empty())
@@ -93,10 +90,17 @@ fn typed(
         variables,
         workflow,
         jobs,
-        hidden: hidden_names(root),
+        hidden: hidden_names(&root),
     };
+    drop(root);
     logical::check(&config).map_err(Box::new)?;
     Ok(Some(config))
+}
+
+/// The top-level keyword `name`, unless it is a job of that name.
+fn claimed<'m>(root: &'m Map, name: &str) -> Option<&'m Node> {
+    let (key, node) = root.entry(name)?;
+    (classify(key, node) == Class::Keyword && !node.is_null()).then_some(node)
 }
 
 fn report_global(global: &Defaults, keys: &[&str], faults: &mut Faults) {

@@ -44,7 +44,9 @@ impl<T: Clone> Shared<T> {
 /// Where the content of a list or map lies that others hold too.
 fn address(node: &Node) -> Option<usize> {
     match &node.value {
-        Value::Seq(items) if Arc::strong_count(items) > 1 => Some(Arc::as_ptr(items) as usize),
+        Value::Seq(items) if Arc::strong_count(items) > 1 => {
+            Some(Arc::as_ptr(items).cast::<()>() as usize)
+        }
         Value::Map(map) if Arc::strong_count(map) > 1 => Some(Arc::as_ptr(map) as usize),
         _ => None,
     }
@@ -57,7 +59,7 @@ mod tests {
 
     #[test]
     fn what_is_met_again_is_kept_and_equal_content_is_not_the_same() {
-        let list = || Node::new(Value::Seq(Arc::new(Vec::new())), Span::NONE);
+        let list = || Node::new(Value::Seq([].into()), Span::NONE);
         let (node, other) = (list(), list());
         let _elsewhere = (node.clone(), other.clone());
         let mut shared = Shared::default();

@@ -45,7 +45,7 @@ pub(crate) fn valid(settings: &Settings, yaml: &str) -> Config {
 
 /// The configuration with all that was found.
 pub(crate) fn built(settings: &Settings, yaml: &str) -> (Option<Config>, Vec<Diagnostic>) {
-    build(&edge_stages::injected(map(yaml)), settings)
+    build(edge_stages::injected(map(yaml)), settings)
 }
 
 /// The messages of one severity.

@@ -146,18 +146,15 @@ fn alternatives_are_expanded_and_checked() {
          j: {script: x, needs: [{any: [a, b], min: 2, wait: all}, {job: c, if_absent: stage}]}",
     );
     let needs = config.jobs["j"].needs.as_ref().expect("needs");
-    let [
-        NeedSpec::Any {
-            alternatives,
-            min: 2,
-            ..
-        },
-        NeedSpec::Job { if_absent, .. },
-    ] = needs.entries.as_slice()
-    else {
+    let [NeedSpec::Any(any), NeedSpec::Job { if_absent, .. }] = &*needs.entries else {
         panic!("{needs:?}");
     };
-    let names: Vec<_> = alternatives.iter().map(|(name, _)| &*name.value).collect();
+    assert_eq!(any.min, 2);
+    let names: Vec<_> = any
+        .alternatives
+        .iter()
+        .map(|(name, _)| &*name.value)
+        .collect();
     assert_eq!(names, ["a 1/2", "a 2/2", "b"]);
     assert_eq!(*if_absent, IfAbsent::Stage);
     let own = |yaml, expected: &[&str]| check_with(&tidegate(), yaml, expected);
@@ -227,7 +224,7 @@ fn labels_stand_on_the_culprit_and_suggest_what_was_meant() {
         panic!("{diagnostics:?}");
     };
     let place = unknown.primary().expect("a place");
-    assert_eq!(&yaml[place.start as usize..place.end as usize], "scrpt");
+    assert_eq!(&yaml[place.start() as usize..place.end() as usize], "scrpt");
     assert_eq!(unknown.suggestions[0].text, "did you mean `script`?");
 }
 
@@ -242,7 +239,7 @@ fn needs_of_later_stages_show_both_jobs() {
         .collect();
     let texts: Vec<_> = spans
         .iter()
-        .map(|span| &yaml[span.start as usize..span.end as usize])
+        .map(|span| &yaml[span.start() as usize..span.end() as usize])
         .collect();
     assert_eq!(texts, ["a", "a", "b"]);
 }
@@ -264,11 +261,11 @@ fn speed_of_typing_many_jobs() {
         ..Limits::default()
     };
     let loaded = load(yaml.as_bytes(), FileId(0), &limits).expect("valid YAML");
-    let root = loaded.content.as_map().expect("a mapping");
+    let root = loaded.content.into_map().expect("a mapping");
     let settings = gitlab();
     for _ in 0..5 {
         let start = Instant::now();
-        let (config, _) = super::build(root, &settings);
+        let (config, _) = super::build(root.clone(), &settings);
         let taken = start.elapsed();
         println!(
             "{} jobs in {taken:?}",

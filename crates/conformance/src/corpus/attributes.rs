@@ -130,9 +130,16 @@ fn found(name: &str, of: &Sources<'_>) -> Result<Json, String> {
             let services = options["services"].as_array().into_iter().flatten();
             services.map(with_executors).collect()
         }
-        "hooks" | "artifacts" | "trigger" | "release" | "pages" | "publish" => {
-            options[name].clone()
+        "hooks" | "trigger" | "release" | "pages" => options[name].clone(),
+        "artifacts" => {
+            let mut all = options[name].clone();
+            if let Some(all) = all.as_object_mut() {
+                all.entry("when").or_insert_with(|| json!("on_success"));
+            }
+            all
         }
+        "publish" if options[name].is_null() => options["pages"]["publish"].clone(),
+        "publish" => options[name].clone(),
         "parallel" => match &of.written.instance {
             Some(instance) => json!({"index": instance.index, "total": instance.total}),
             None => Json::Null,

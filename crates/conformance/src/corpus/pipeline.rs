@@ -126,7 +126,7 @@ fn judge_jobs(expect: &Json, config: &Config, plan: &Plan) -> Result<(), String>
             Json::from(expected)
         ));
     }
-    let builds = normalized::builds(config);
+    let builds = normalized::builds(config).ok_or("the load kept nothing written")?;
     for (job, at) in jobs.iter().zip(&order) {
         let planned = pipeline.job(*at);
         let build = builds.iter().find(|build| build["name"] == *planned.name);

@@ -19,10 +19,12 @@ use tidegate_pipeline::{ShellKind, Status};
 use crate::cancel::Canceller;
 use crate::feature::Features;
 use crate::job::{JobRun, Outcome, Remains};
-use crate::profile::Profile;
-use crate::script::Scripts;
+use crate::login::{self, Logins};
+use crate::script::{Exports, Scripts};
 use crate::settings::Settings;
-use crate::supervisor::owner::{Start, Supervisor, SupervisorCommand};
+use crate::supervisor::birth::Births;
+use crate::supervisor::owner::Supervisor;
+use crate::supervisor::protocol::Start;
 use crate::trace::{Secrets, TOKEN_PREFIXES, Trace, TraceWriter};
 use crate::variables::JobVariables;
 
@@ -31,8 +33,8 @@ use failure::{ErrorKind, JobError};
 /// A job on its way.
 pub(crate) struct Driver {
     run: JobRun,
-    command: SupervisorCommand,
-    profile: Profile,
+    births: Births,
+    logins: Logins,
     canceller: Canceller,
     features: Features,
     settings: Settings,
@@ -57,8 +59,8 @@ struct Dirs {
 impl Driver {
     pub(crate) fn new(
         run: JobRun,
-        command: SupervisorCommand,
-        profile: Profile,
+        births: Births,
+        logins: Logins,
         canceller: Canceller,
     ) -> io::Result<Self> {
         let features = Features::of(&run.spec.variables);
@@ -79,8 +81,8 @@ impl Driver {
         let trace = trace(&mut run, &variables, &features);
         Ok(Self {
             run,
-            command,
-            profile,
+            births,
+            logins,
             canceller,
             features,
             settings,
@@ -161,14 +163,14 @@ impl Driver {
         let mut writer = self.writer();
         writer.section_start("prepare_executor", "Preparing the \"shell\" executor");
         writer.line(&format!("Using Shell ({shell}) executor..."));
-        let supervisor = Supervisor::start(&Start {
-            command: &self.command,
-            shell,
-            work_dir: &self.run.builds_dir,
-            temp_dir: &self.run.temp_dir,
-            enter: self.run.enter.as_deref(),
-            environment: self.run.environment.variables(),
-        });
+        let start = Start {
+            shell: shell.into(),
+            program: login::program(shell, &self.run.environment),
+            work_dir: self.run.builds_dir.clone(),
+            temp_dir: self.run.temp_dir.clone(),
+            plan: self.run.enter.clone(),
+        };
+        let supervisor = Supervisor::start(&self.births, &start);
         self.writer().section_end("prepare_executor");
         if let (Some(_), Ok(supervisor)) = (&self.run.enter, &supervisor) {
             self.root = format!("/proc/{}/root", supervisor.pid()).into();
@@ -193,14 +195,20 @@ impl Driver {
     }
 
     fn writer(&mut self) -> TraceWriter<'_> {
-        TraceWriter::new(&mut self.trace, self.run.trace.sections)
+        TraceWriter::holding(&mut self.trace, self.run.trace.sections)
     }
 
-    fn scripts(&self) -> Scripts<'_> {
+    /// The file that carries variables from stage to stage.
+    fn env_file(&self) -> String {
+        self.scripts(Exports::Written).env_file()
+    }
+
+    fn scripts(&self, exports: Exports) -> Scripts<'_> {
         Scripts {
             shell: self.run.spec.shell,
             features: &self.features,
             variables: &self.variables,
+            exports,
             project_dir: &self.dirs.project,
             temp_dir: &self.dirs.temp,
             sections: self.run.trace.sections,

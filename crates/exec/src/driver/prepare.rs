@@ -2,40 +2,41 @@
 
 use std::sync::Arc;
 
-use tidegate_pipeline::JobSpec;
+use tidegate_pipeline::{JobSpec, ShellKind};
 
 use super::Driver;
 use super::failure::{ErrorKind, JobError};
 use super::phase::{Phase, StageBounds};
 use super::results::names_files;
-use crate::script::{self, Source};
+use super::stage::{Heard, StageScript};
+use crate::login::{self, ACCOUNT, Account, Login, ShellEnvironment};
+use crate::script::{self, Exports, Source};
 use crate::settings::Strategy;
 use crate::supervisor::owner::Supervisor;
+use crate::supervisor::protocol::ShellStart;
 
 impl Driver {
     pub(super) fn prepare_script(&mut self, supervisor: &mut Supervisor) -> Result<(), JobError> {
         let (name, headline) = ("prepare_script", "Preparing environment");
         if let Some(greeting) = self.greeting() {
             // What an earlier job left in a directory that was not removed; mostly there is nothing.
-            let _ = std::fs::remove_file(self.reachable(self.scripts().env_file().as_ref()));
+            let _ = std::fs::remove_file(self.reachable(self.env_file().as_ref()));
             return self.spoken(name, headline, &greeting, Phase::Before);
         }
-        let script = self.scripts().prepare();
-        let bounds = StageBounds::before_scripts();
-        let mut printed = Vec::new();
-        let prepared = self.stage_heard(
-            supervisor,
-            (name, headline),
-            &script,
-            bounds,
-            &mut |bytes| {
-                printed.extend_from_slice(bytes);
-            },
-        );
-        if prepared.is_ok() {
-            let (shell, environment) = (self.run.spec.shell, &self.run.environment);
-            self.profile.heard(shell, environment, &printed);
-        }
+        let logins = self.logins.clone();
+        let prepared = match logins.ask_once(|| self.learn_login(supervisor, name, headline)) {
+            Some(prepared) => prepared,
+            None => {
+                let script = self.script(|scripts| scripts.prepare(""));
+                self.stage(
+                    supervisor,
+                    name,
+                    headline,
+                    &script,
+                    StageBounds::before_scripts(),
+                )
+            }
+        };
         prepared.map_err(|error| match error.kind {
             ErrorKind::Failed(_) => JobError::system(format!(
                 "prepare environment: {}. Check https://docs.gitlab.com/runner/shells/\
@@ -46,12 +47,81 @@ impl Driver {
         })
     }
 
+    /// `prepare_script` by a login shell that says what its profile did to it.
+    fn learn_login(
+        &mut self,
+        supervisor: &mut Supervisor,
+        name: &str,
+        headline: &str,
+    ) -> Result<(), JobError> {
+        let (shell, environment) = (self.run.spec.shell, self.run.environment.clone());
+        let files = login::files(&environment);
+        let account = match shell {
+            ShellKind::Bash if !self.settings.debug_trace => ACCOUNT,
+            ShellKind::Bash | ShellKind::Sh => "",
+        };
+        let script = StageScript {
+            shell: ShellEnvironment::login(&environment),
+            text: self.scripts(Exports::Written).prepare(account),
+        };
+        let mut heard = Heard::default();
+        let leftovers = self.leftovers;
+        let bounds = StageBounds::before_scripts();
+        self.stage_heard(supervisor, (name, headline), &script, bounds, &mut heard)?;
+        if self.settings.debug_trace || self.leftovers > leftovers {
+            return Ok(());
+        }
+        let printed = heard.printed();
+        let Some(login) = Login::silent(shell, &environment, files, printed) else {
+            return Ok(());
+        };
+        let login = match self.proved_environment(supervisor, script, heard.all()) {
+            Some(environment) => login.replaced_by(&environment),
+            None => login,
+        };
+        self.logins.learn(login);
+        Ok(())
+    }
+
+    /// The environment with which a shell without profile is what this login shell is.
+    fn proved_environment(
+        &mut self,
+        supervisor: &mut Supervisor,
+        script: StageScript,
+        output: &[u8],
+    ) -> Option<Vec<u8>> {
+        let account = Account::of(output)?;
+        let environment = account.environment(&script.shell.variables);
+        let mut answer = Vec::new();
+        let without = StageScript {
+            shell: ShellEnvironment {
+                start: ShellStart::WithoutProfile,
+                variables: environment.as_slice().into(),
+            },
+            ..script
+        };
+        self.silently(supervisor, &without, &mut answer)?;
+        let agrees = Account::of(&answer)?.agrees_with(&account);
+        agrees.then_some(environment)
+    }
+
     /// What `prepare_script` prints where no shell has to be asked: its profile is silent, and so is the trace of the shell.
     pub(super) fn greeting(&self) -> Option<Arc<[u8]>> {
         let traced = self.settings.debug_trace;
-        self.profile
-            .greeting(self.run.spec.shell, &self.run.environment)
-            .filter(|_| !traced)
+        let login = self
+            .logins
+            .known(self.run.spec.shell, &self.run.environment);
+        login.map(|login| login.greeting()).filter(|_| !traced)
+    }
+
+    /// How to start the shells of a stage.
+    pub(super) fn shell_environment(&self) -> ShellEnvironment {
+        let login = self
+            .logins
+            .known(self.run.spec.shell, &self.run.environment);
+        login
+            .and_then(|login| login.without())
+            .unwrap_or_else(|| ShellEnvironment::login(&self.run.environment))
     }
 
     /// Everything before the first script of the user.
@@ -66,9 +136,8 @@ impl Driver {
         if let Some(notice) = self.only_notice(source, &spec) {
             self.spoken(name, headline, notice.as_bytes(), Phase::Before)?;
         } else {
-            let script = self
-                .scripts()
-                .get_sources(source, &spec.pre_get_sources_script);
+            let script =
+                self.script(|scripts| scripts.get_sources(source, &spec.pre_get_sources_script));
             let bounds = StageBounds::before_scripts();
             self.stage(supervisor, name, headline, &script, bounds)?;
         }

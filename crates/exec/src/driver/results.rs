@@ -61,7 +61,7 @@ impl Driver {
             let _ = self.spoken(name, headline, b"", Phase::After);
             return;
         }
-        let script = self.scripts().cleanup();
+        let script = self.script(|scripts| scripts.cleanup());
         let bounds = StageBounds {
             deadline: None,
             phase: Phase::After,

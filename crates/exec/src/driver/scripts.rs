@@ -49,7 +49,7 @@ impl Driver {
         step: &StepSpec,
         bounds: StageBounds,
     ) -> Result<(), JobError> {
-        let script = self.scripts().step(&step.name, &step.script);
+        let script = self.script(|scripts| scripts.step(&step.name, &step.script));
         let name = format!("step_{}", step.name);
         let headline = format!("Executing \"{name}\" stage of the job script");
         self.stage(supervisor, &name, &headline, &script, bounds)
@@ -71,7 +71,7 @@ impl Driver {
             Some(ErrorKind::Failed(_) | ErrorKind::System) => "failed",
         };
         self.variables.set("CI_JOB_STATUS", status);
-        let script = self.scripts().after_script(&step.script);
+        let script = self.script(|scripts| scripts.after_script(&step.script));
         let bounds = StageBounds {
             deadline: Some(Instant::now() + self.settings.after_script_timeout),
             phase: Phase::After,

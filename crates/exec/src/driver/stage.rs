@@ -6,13 +6,45 @@ use super::Driver;
 use super::failure::{ErrorKind, JobError};
 use super::phase::{Phase, StageBounds};
 use crate::cancel::CancelReason;
+use crate::login::{Account, ShellEnvironment};
+use crate::script::{Exports, Scripts};
 use crate::storage::{StorageContext, StorageFailure};
-use crate::supervisor::owner::{Bounds, Interrupt, StageEnd, Supervisor};
-use crate::supervisor::protocol::ShellEnd;
+use crate::supervisor::owner::{Bounds, Interrupt, Stage, StageEnd, Supervisor};
+use crate::supervisor::protocol::{ShellEnd, ShellStart};
 use crate::trace::{Stream, TraceWriter};
 use crate::variables::JobVariables;
 
+/// The script of a stage, and the shell it is written for.
+pub(super) struct StageScript {
+    pub(super) shell: ShellEnvironment,
+    pub(super) text: String,
+}
+
+impl StageScript {
+    fn stage(&self) -> Stage<'_> {
+        Stage {
+            shell: self.shell.start,
+            script: self.text.as_bytes(),
+            environment: &self.shell.variables,
+        }
+    }
+}
+
 impl Driver {
+    /// The script of a stage for the shell that is to be started now.
+    pub(super) fn script(&self, write: impl FnOnce(&Scripts<'_>) -> String) -> StageScript {
+        let mut shell = self.shell_environment();
+        // A profile must not see what the runner's would not, and a trace has to show what the runner's shows.
+        if shell.start == ShellStart::Login || self.settings.debug_trace {
+            let text = write(&self.scripts(Exports::Written));
+            return StageScript { shell, text };
+        }
+        let scripts = self.scripts(Exports::Passed);
+        shell.variables = [&*shell.variables, &scripts.passed()].concat().into();
+        let text = write(&scripts);
+        StageScript { shell, text }
+    }
+
     /// A stage of which the runner knows without a shell what it prints.
     pub(super) fn spoken(
         &mut self,
@@ -23,8 +55,8 @@ impl Driver {
     ) -> Result<(), JobError> {
         self.still_alive(phase)?;
         self.writer().section_start(name, headline);
-        self.trace.write(Stream::Script, text);
-        self.trace.flush();
+        self.trace.hold(Stream::Script, text);
+        self.trace.let_go();
         self.writer().section_end(name);
         Ok(())
     }
@@ -35,20 +67,21 @@ impl Driver {
         supervisor: &mut Supervisor,
         name: &str,
         headline: &str,
-        script: &str,
+        script: &StageScript,
         bounds: StageBounds,
     ) -> Result<(), JobError> {
-        self.stage_heard(supervisor, (name, headline), script, bounds, &mut |_| {})
+        let mut nobody = Heard::nothing();
+        self.stage_heard(supervisor, (name, headline), script, bounds, &mut nobody)
     }
 
-    /// As [`Driver::stage`]; `heard` gets what the stage prints too.
+    /// As [`Driver::stage`]; `heard` gets what the stage prints too, and keeps an account to itself.
     pub(super) fn stage_heard(
         &mut self,
         supervisor: &mut Supervisor,
         (name, headline): (&str, &str),
-        script: &str,
+        script: &StageScript,
         bounds: StageBounds,
-        heard: &mut dyn FnMut(&[u8]),
+        heard: &mut Heard,
     ) -> Result<(), JobError> {
         self.still_alive(bounds.phase)?;
         self.writer().section_start(name, headline);
@@ -56,26 +89,47 @@ impl Driver {
         let deadline = bounds
             .deadline
             .map_or(job_deadline, |own| own.min(job_deadline));
+        self.trace.show();
         let ended = supervisor.run(
-            script.as_bytes(),
+            &script.stage(),
             &Bounds {
                 deadline,
                 canceller: &self.canceller,
                 heeds: bounds.phase.heeds(),
                 grace: self.run.grace,
             },
-            &mut |bytes| {
-                heard(bytes);
-                self.trace.write(Stream::Script, bytes);
-            },
+            &mut |bytes| self.trace.write(Stream::Script, heard.hear(bytes)),
         );
-        self.trace.flush();
+        self.trace.hold(Stream::Script, heard.rest());
+        self.trace.let_go();
         let result = match ended {
             Ok(end) => self.judge(name, bounds.phase, &end),
             Err(error) => self.die(JobError::system(error.to_string())),
         };
         self.writer().section_end(name);
         result
+    }
+
+    /// Runs a script of the runner's own that nobody hears of; `None` unless it succeeded and left nothing.
+    pub(super) fn silently(
+        &mut self,
+        supervisor: &mut Supervisor,
+        script: &StageScript,
+        output: &mut Vec<u8>,
+    ) -> Option<()> {
+        let ended = supervisor.run(
+            &script.stage(),
+            &Bounds {
+                deadline: self.deadline(),
+                canceller: &self.canceller,
+                heeds: Phase::Before.heeds(),
+                grace: self.run.grace,
+            },
+            &mut |bytes| output.extend_from_slice(bytes),
+        );
+        let end = ended.ok()?;
+        let whole = end.interrupted.is_none() && end.leftovers == 0 && !end.leaky;
+        (whole && end.shell == ShellEnd::Code(0)).then_some(())
     }
 
     /// Turns the end of a stage into a result; remembers what ends the whole job.
@@ -124,6 +178,7 @@ impl Driver {
             deadline: self.deadline(),
             canceller: &self.canceller,
         };
+        self.trace.show();
         let mut writer = TraceWriter::new(&mut self.trace, self.run.trace.sections);
         let result = call(&mut *self.run.storage, &context, &mut writer);
         self.trace.flush();
@@ -139,8 +194,8 @@ impl Driver {
     /// variables.
     fn variables_with_env_file(&self) -> JobVariables {
         let mut variables = self.variables.clone();
-        let text = std::fs::read_to_string(self.reachable(self.scripts().env_file().as_ref()))
-            .unwrap_or_default();
+        let text =
+            std::fs::read_to_string(self.reachable(self.env_file().as_ref())).unwrap_or_default();
         let complete = text.rfind('\n').map_or("", |end| &text[..end]);
         for (key, value) in complete.lines().filter_map(|line| line.split_once('=')) {
             variables.set(key.trim_start(), value.trim_end());
@@ -183,5 +238,55 @@ impl Driver {
         // A timeout beyond what the clock can say is none.
         let far = Duration::from_secs(100 * 365 * 24 * 3600);
         self.started + self.run.spec.timeout.min(far)
+    }
+}
+
+/// What a stage printed, up to its account of itself and with it.
+#[derive(Default)]
+pub(super) struct Heard {
+    output: Vec<u8>,
+    /// Of the output, that much went to the log.
+    passed_on: usize,
+    deaf: bool,
+}
+
+impl Heard {
+    /// Keeps nothing.
+    pub(super) fn nothing() -> Self {
+        Self {
+            deaf: true,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the next piece; returns what of all so far goes to the log now.
+    fn hear<'a>(&'a mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if self.deaf {
+            return bytes;
+        }
+        self.output.extend_from_slice(bytes);
+        let until = Account::may_begin_at(&self.output).max(self.passed_on);
+        let from = std::mem::replace(&mut self.passed_on, until);
+        self.output.get(from..until).unwrap_or_default()
+    }
+
+    /// What was held back as the possible beginning of an account that did not come.
+    fn rest(&mut self) -> &[u8] {
+        let until = match Account::begins_in(&self.output) {
+            true => self.passed_on,
+            false => self.output.len(),
+        };
+        let from = std::mem::replace(&mut self.passed_on, until);
+        self.output.get(from..until).unwrap_or_default()
+    }
+
+    /// What went to the log.
+    pub(super) fn printed(&self) -> &[u8] {
+        self.output.get(..self.passed_on).unwrap_or_default()
+    }
+
+    /// Everything.
+    pub(super) fn all(&self) -> &[u8] {
+        &self.output
     }
 }

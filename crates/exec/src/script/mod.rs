@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tidegate_pipeline::ShellKind;
 
 use crate::feature::Features;
-use crate::variables::JobVariables;
+use crate::variables::{JobVariable, JobVariables};
 
 use body::Body;
 pub use quote::Quoting;
@@ -27,6 +27,8 @@ pub struct Scripts<'a> {
     pub features: &'a Features,
     /// Variables to export.
     pub variables: &'a JobVariables,
+    /// How scripts come by them.
+    pub exports: Exports,
     /// The work tree as the job sees it.
     pub project_dir: &'a str,
     /// Private directory beside it.
@@ -35,6 +37,15 @@ pub struct Scripts<'a> {
     pub sections: bool,
     /// `CI_DEBUG_TRACE`.
     pub debug_trace: bool,
+}
+
+/// How scripts come by the variables of their job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exports {
+    /// Every stage exports all of them.
+    Written,
+    /// Those the shell can be started with ([`Scripts::passed`]) are in its environment already.
+    Passed,
 }
 
 /// What stands in the project directory before the first script.
@@ -54,12 +65,12 @@ pub enum Source<'a> {
 
 impl Scripts<'_> {
     /// `prepare_script`: says where the job runs and forgets what an earlier job left in
-    /// `GITLAB_ENV`.
-    pub fn prepare(&self) -> String {
+    /// `GITLAB_ENV`. At last, outside the frame of ordinary commands, the shell runs `account`.
+    pub fn prepare(&self, account: &str) -> String {
         let mut body = self.body();
         body.line("echo \"Running on $(uname -n)...\"");
         body.remove_file(&self.env_file());
-        self.wrap(body)
+        self.wrap_with(body, account)
     }
 
     /// `get_sources`: variables, the hook, and a word about where the files come from.
@@ -153,13 +164,33 @@ impl Scripts<'_> {
     }
 
     fn wrap(&self, body: Body) -> String {
+        self.wrap_with(body, "")
+    }
+
+    fn wrap_with(&self, body: Body, account: &str) -> String {
         wrapper::wrap(&wrapper::Frame {
             shell: self.shell,
             quoting: self.quoting(),
             debug_trace: self.debug_trace,
             legacy_eval: self.features.is_on("FF_USE_LEGACY_BASH_EVAL"),
             body: &body.into_text(),
+            account,
         })
+    }
+
+    /// The variables that need no `export` with [`Exports::Passed`], each as `KEY=VALUE` and a zero byte.
+    ///
+    /// To a script it makes no difference how they came to be exported, but reading a hundred of them line by line takes a shell
+    /// longer than starting does. Only names that mean nothing to a shell, a loader or a C library are passed: those would heed
+    /// the others already at their start.
+    pub fn passed(&self) -> Vec<u8> {
+        let mut passed = Vec::new();
+        for variable in self.variables.iter().filter(|variable| is_passed(variable)) {
+            for part in [&*variable.key, "=", &*variable.value, "\0"] {
+                passed.extend_from_slice(part.as_bytes());
+            }
+        }
+        passed
     }
 
     fn export_all(&self, body: &mut Body) {
@@ -170,6 +201,7 @@ impl Scripts<'_> {
                     body.write_file(path, &variable.value);
                     body.export(&variable.key, path);
                 }
+                None if self.exports == Exports::Passed && is_passed(variable) => {}
                 None => body.export(&variable.key, &variable.value),
             }
         }
@@ -200,6 +232,21 @@ impl Scripts<'_> {
             }
         }
     }
+}
+
+/// Beginnings of names only GitLab and this program give.
+const PASSED: [&str; 5] = ["CI_", "FF_", "GITLAB_", "RUNNER_", "TIDEGATE_"];
+/// Longest value that is passed; the kernel takes 128 KiB, a hundred such values together would be too much.
+const PASSED_MOST: usize = 4096;
+
+fn is_passed(variable: &JobVariable) -> bool {
+    let key = &*variable.key;
+    let known = PASSED.iter().any(|prefix| key.starts_with(prefix));
+    let plain = key
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let fits = variable.value.len() <= PASSED_MOST && !variable.value.contains('\0');
+    variable.file.is_none() && known && plain && fits
 }
 
 /// The line `get_sources` prints for a snapshot, as a shell prints it.

@@ -5,7 +5,7 @@ use tidegate_pipeline::{
     Attempt, GitSpec, JobIdx, JobKey, JobSpec, PipelineId, ShellKind, StepSpec, VariableSpec,
 };
 
-use super::{Scripts, Source};
+use super::{Exports, Scripts, Source};
 use crate::feature::Features;
 use crate::variables::{JobVariables, RunnerFacts};
 
@@ -68,6 +68,7 @@ fn script(
         shell,
         features: &features,
         variables: &own,
+        exports: Exports::Written,
         project_dir: "/b/p",
         temp_dir: "/b/p.tmp",
         sections: true,
@@ -94,7 +95,7 @@ fn body(script: &str) -> String {
 
 #[test]
 fn the_frame_of_a_bash_stage() {
-    let script = script(ShellKind::Bash, &[], |scripts| scripts.prepare());
+    let script = script(ShellKind::Bash, &[], |scripts| scripts.prepare(""));
     insta::assert_snapshot!(script, @r#"
     #!/usr/bin/env bash
 
@@ -110,7 +111,7 @@ fn the_frame_of_a_bash_stage() {
 
 #[test]
 fn the_frame_of_a_posix_stage() {
-    let script = script(ShellKind::Sh, &[], |scripts| scripts.prepare());
+    let script = script(ShellKind::Sh, &[], |scripts| scripts.prepare(""));
     insta::assert_snapshot!(script, @r#"
     #!/usr/bin/env sh
 
@@ -132,7 +133,7 @@ fn debug_trace_and_legacy_eval_change_the_frame() {
         variable("CI_DEBUG_TRACE", "true"),
         variable("FF_USE_LEGACY_BASH_EVAL", "true"),
     ];
-    let script = script(ShellKind::Bash, &flags, |scripts| scripts.prepare());
+    let script = script(ShellKind::Bash, &flags, |scripts| scripts.prepare(""));
     insta::assert_snapshot!(script, @r#"
     #!/usr/bin/env bash
 
@@ -257,4 +258,33 @@ fn a_file_variable_cannot_leave_its_directory() {
     }];
     let script = script(ShellKind::Bash, &variables, |scripts| scripts.cleanup());
     assert!(body(&script).contains("rm -f /b/p.tmp/.._.._x\n"));
+}
+
+#[test]
+fn passed_variables_are_those_only_gitlab_gives_and_the_script_leaves_them_out() {
+    let mut file = variable("CI_FILE", "content");
+    file.file = true;
+    let long = "x".repeat(5000);
+    let variables = [
+        variable("CI_JOB_NAME", "a job"),
+        variable("LD_PRELOAD", "own.so"),
+        variable("MINE", "1"),
+        variable("CI_not-a-name", "1"),
+        variable("CI_LONG", &long),
+        file,
+    ];
+    let mut passed = Vec::new();
+    let text = script(ShellKind::Bash, &variables, |scripts| {
+        let scripts = Scripts {
+            exports: Exports::Passed,
+            ..*scripts
+        };
+        passed = scripts.passed();
+        scripts.step("script", &["true".into()])
+    });
+    assert_eq!(passed, b"CI_JOB_NAME=a job\0");
+    assert!(!text.contains("export CI_JOB_NAME"), "{text}");
+    for key in ["LD_PRELOAD", "MINE", "CI_not-a-name", "CI_LONG", "CI_FILE"] {
+        assert!(text.contains(&format!("export {key}=")), "{key}: {text}");
+    }
 }

@@ -10,6 +10,8 @@ pub(super) struct Frame<'a> {
     pub(super) debug_trace: bool,
     pub(super) legacy_eval: bool,
     pub(super) body: &'a str,
+    /// Runs after the body, in the shell itself.
+    pub(super) account: &'a str,
 }
 
 /// Returns the text the shell reads on its standard input (reference `runner.md` §2.2).
@@ -37,6 +39,7 @@ pub(super) fn wrap(frame: &Frame<'_>) -> String {
         true => text.push_str(&format!(": | eval {body}\n")),
         false => text.push_str(&format!("(trap 'exit 1' TERM; eval {body}) < /dev/null\n")),
     }
+    text.push_str(frame.account);
     text.push_str("exit 0\n");
     text
 }

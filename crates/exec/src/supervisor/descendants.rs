@@ -52,7 +52,7 @@ pub(super) fn end_all(grace: Duration, mut seen: impl FnMut(Pid, WaitStatus)) ->
 }
 
 /// Waits until no child is left, at most `limit`; returns whether some are.
-fn wait_until_gone(limit: Duration, mut seen: impl FnMut(Pid, WaitStatus)) -> bool {
+pub(super) fn wait_until_gone(limit: Duration, mut seen: impl FnMut(Pid, WaitStatus)) -> bool {
     let started = Instant::now();
     let mut pause = Duration::from_micros(200);
     while reap(&mut seen) {

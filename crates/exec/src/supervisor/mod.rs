@@ -1,24 +1,26 @@
 //! One small process per job: leads a session, reaps every orphan of the job, dies with its owner.
 //!
-//! The engine starts its own binary again with a private word; that binary calls [`main`], which
-//! enters the job's mount namespace and then runs one stage at a time. Why a process and not a
+//! The engine starts its own binary again with a private word; that binary calls [`main`], which forks a process for each job
+//! ([`zygote`]). Such a supervisor enters the job's mount namespace and then runs one stage at a time. Why a process and not a
 //! thread: orphans of several jobs in one engine cannot be told apart, and an engine that is killed
 //! could not clean up. Measurements: three of six processes survive a group kill, none survives
 //! this.
 //!
-//! The owner is watched by the end of file of the socket on standard input, which also tells of
-//! `kill -9`.
+//! The owner is watched by the end of file of a socket, which also tells of `kill -9`.
 
+pub(crate) mod birth;
 mod descendants;
 pub(crate) mod owner;
 pub(crate) mod protocol;
+mod signals;
+mod zygote;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +29,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitStatus};
 
-use protocol::{Answer, Order, ShellEnd};
+use protocol::{Answer, Order, Shell, ShellEnd, Start};
 
 /// What background processes of a stage that ended get between TERM and KILL.
 const LEFTOVER_GRACE: Duration = Duration::from_millis(500);
@@ -36,85 +38,54 @@ const ORPHAN_GRACE: Duration = Duration::from_millis(300);
 /// How often adopted children are collected while a stage runs.
 const REAP_EVERY: Duration = Duration::from_millis(500);
 
-/// Runs as the supervisor of one job until the owner closes the socket on standard input.
+/// Serves as the supervisors of a run until the owner closes the socket on standard input.
 ///
-/// `args` are those after the private word. `enter` puts this process into the job's mount
-/// namespace; it gets the opaque words of the mount plan, is called at most once and before any
+/// `args` are those after the private word; there are none today. `enter` puts a process into a job's mount
+/// namespace; it gets the opaque words of the mount plan, is called at most once in a process and before any
 /// thread exists.
 pub fn main(
     args: impl IntoIterator<Item = OsString>,
     enter: fn(&[OsString]) -> io::Result<()>,
 ) -> ExitCode {
-    let Ok(socket) = io::stdin().as_fd().try_clone_to_owned() else {
-        return ExitCode::FAILURE;
+    let served = match args.into_iter().next() {
+        None => own_socket().and_then(|socket| zygote::serve(socket, enter)),
+        Some(_) => Err(io::ErrorKind::InvalidInput.into()),
     };
-    let job = match prepare(args, enter) {
-        Ok(job) => job,
-        Err(why) => {
-            // The owner may be gone; then there is nobody to tell.
-            let _ = Answer::Failed(why).send(socket.as_fd());
-            return ExitCode::FAILURE;
-        }
-    };
-    let ended = job.serve(socket.as_fd());
-    descendants::end_all(ORPHAN_GRACE, |_, _| {});
-    // Best effort: the job may have taken the permission to remove what it made.
-    let _ = std::fs::remove_dir_all(&job.temp_dir);
-    match ended {
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
+/// The socket to the owner, moved away from standard input, where no process of a job finds it.
+fn own_socket() -> io::Result<OwnedFd> {
+    let socket = io::stdin().as_fd().try_clone_to_owned()?;
+    let nothing = std::fs::File::open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&nothing)?;
+    Ok(socket)
+}
+
 struct Job {
-    shell: OsString,
-    work_dir: PathBuf,
-    temp_dir: PathBuf,
+    start: Start,
     /// Somebody sent this process a signal to end.
     told_to_end: Arc<AtomicBool>,
 }
 
 fn prepare(
-    args: impl IntoIterator<Item = OsString>,
-    enter: fn(&[OsString]) -> io::Result<()>,
+    start: Start,
+    enter: zygote::Enter,
+    told_to_end: Arc<AtomicBool>,
 ) -> Result<Job, String> {
-    let mut args = args.into_iter();
-    let (Some(shell), Some(work_dir), Some(temp_dir)) = (args.next(), args.next(), args.next())
-    else {
-        return Err("the supervisor was started without its arguments".to_owned());
-    };
-    // Fails only where this process leads a group already, and then it is not in the owner's way
-    // either.
-    let _ = rustix::process::setsid();
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
-        .map_err(|error| format!("cannot become the reaper of the job's processes: {error}"))?;
-    if args.next().as_deref() == Some(OsStr::new(owner::PLAN_FOLLOWS)) {
-        let plan: Vec<OsString> = args.collect();
-        enter(&plan).map_err(|error| format!("cannot enter the work tree: {error}"))?;
+    if let Some(plan) = &start.plan {
+        enter(plan).map_err(|error| format!("cannot enter the work tree: {error}"))?;
     }
-    let told_to_end = Arc::new(AtomicBool::new(false));
-    for signal in [
-        signal_hook::consts::SIGTERM,
-        signal_hook::consts::SIGINT,
-        signal_hook::consts::SIGHUP,
-        signal_hook::consts::SIGQUIT,
-    ] {
-        signal_hook::flag::register(signal, Arc::clone(&told_to_end))
-            .map_err(|error| format!("cannot watch for signals: {error}"))?;
-    }
-    let temp_dir = PathBuf::from(temp_dir);
-    make_private_dir(&temp_dir).map_err(|error| {
+    make_private_dir(&start.temp_dir).map_err(|error| {
         format!(
             "cannot create the temporary directory {}: {error}",
-            temp_dir.display()
+            start.temp_dir.display()
         )
     })?;
-    Ok(Job {
-        shell,
-        work_dir: work_dir.into(),
-        temp_dir,
-        told_to_end,
-    })
+    Ok(Job { start, told_to_end })
 }
 
 fn make_private_dir(dir: &Path) -> io::Result<()> {
@@ -134,17 +105,28 @@ struct Stage {
 }
 
 impl Job {
+    /// Serves until the owner is gone, then ends and removes what is left.
+    fn live(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        let ended = self.serve(socket);
+        descendants::end_all(ORPHAN_GRACE, |_, _| {});
+        // Best effort: the job may have taken the permission to remove what it made.
+        let _ = std::fs::remove_dir_all(&self.start.temp_dir);
+        ended
+    }
+
     /// Takes orders until the owner is gone or this process is told to end.
     fn serve(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
-        Answer::Ready.send(socket)?;
+        let own = rustix::process::getpid();
+        let watch = rustix::process::pidfd_open(own, PidfdFlags::empty())?;
+        let pid = own.as_raw_nonzero().get();
+        Answer::Ready { pid }.send_with(socket, &[watch.as_fd()])?;
+        drop(watch);
         let mut stage: Option<Stage> = None;
         while !self.told_to_end.load(Ordering::SeqCst) {
             if self.wait(socket, stage.as_ref())? {
                 match Order::receive(socket)? {
                     None => return Ok(()),
-                    Some(Order::Run { script, output }) => {
-                        stage = self.start(socket, script, output)?;
-                    }
+                    Some(Order::Run(shell)) => stage = self.start(socket, shell)?,
                     Some(Order::End { grace_ms }) => {
                         if let Some(stage) = &mut stage {
                             stage.ask_to_end(Duration::from_millis(grace_ms.into()));
@@ -181,13 +163,8 @@ impl Job {
     }
 
     /// Starts the shell of a stage; one that cannot be started has ended with 127, as in a shell.
-    fn start(
-        &self,
-        socket: BorrowedFd<'_>,
-        script: OwnedFd,
-        output: OwnedFd,
-    ) -> io::Result<Option<Stage>> {
-        let started = self.spawn(script, &output).and_then(|shell| {
+    fn start(&self, socket: BorrowedFd<'_>, shell: Shell) -> io::Result<Option<Stage>> {
+        let started = self.spawn(shell).and_then(|shell| {
             let watch = rustix::process::pidfd_open(shell, PidfdFlags::empty())?;
             Ok(Stage {
                 shell,
@@ -202,23 +179,31 @@ impl Job {
                 Ok(Some(stage))
             }
             Err(error) => {
-                Answer::Failed(format!("cannot start {}: {error}", self.shell.display()))
-                    .send(socket)?;
+                Answer::Failed(format!(
+                    "cannot start {}: {error}",
+                    self.start.shell.display()
+                ))
+                .send(socket)?;
                 Ok(None)
             }
         }
     }
 
-    /// A login shell that reads the script on its standard input (reference `runner.md` §3.1).
-    fn spawn(&self, script: OwnedFd, output: &OwnedFd) -> io::Result<Pid> {
-        let child = Command::new(&self.shell)
-            .arg("-l")
-            .current_dir(&self.work_dir)
-            .stdin(Stdio::from(script))
-            .stdout(Stdio::from(output.try_clone()?))
-            .stderr(Stdio::from(output.try_clone()?))
-            .process_group(0)
-            .spawn()?;
+    /// A shell that reads the script on its standard input (reference `runner.md` §3.1).
+    fn spawn(&self, shell: Shell) -> io::Result<Pid> {
+        let environment = shell.environment()?;
+        let mut command = Command::new(&self.start.program);
+        command
+            .arg0(&self.start.shell)
+            .args(shell.kind.arguments())
+            .current_dir(&self.start.work_dir)
+            .env_clear()
+            .envs(environment)
+            .stdin(Stdio::from(shell.script))
+            .stdout(Stdio::from(shell.output.try_clone()?))
+            .stderr(Stdio::from(shell.output))
+            .process_group(0);
+        let child = command.spawn()?;
         // Its status is collected by `descendants::reap`, which takes all children alike.
         i32::try_from(child.id())
             .ok()

@@ -1,11 +1,9 @@
 //! The engine's side of a supervisor: starting it, running stages through it, reading their output.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -13,12 +11,11 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal};
 
-use super::protocol::{Answer, Order, ShellEnd};
+use super::birth::Births;
+use super::protocol::{Answer, Order, Shell, ShellEnd, ShellStart, Start, in_memory};
 use super::timespec;
 use crate::cancel::{CancelReason, Canceller};
 
-/// Stands before the words of a mount plan.
-pub(super) const PLAN_FOLLOWS: &str = "--";
 /// How long output is read after everything of a stage is gone; who still holds the pipe then is
 /// not of the job's tree.
 const DRAIN: Duration = Duration::from_millis(500);
@@ -34,24 +31,26 @@ pub struct SupervisorCommand {
     pub word: OsString,
 }
 
-/// What a supervisor is started with.
+/// What a stage is run with.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Start<'a> {
-    pub(crate) command: &'a SupervisorCommand,
-    pub(crate) shell: &'a str,
-    pub(crate) work_dir: &'a Path,
-    pub(crate) temp_dir: &'a Path,
-    pub(crate) enter: Option<&'a [OsString]>,
-    pub(crate) environment: &'a [(OsString, OsString)],
+pub(crate) struct Stage<'a> {
+    pub(crate) shell: ShellStart,
+    pub(crate) script: &'a [u8],
+    /// Variables, each `KEY=VALUE` and a zero byte.
+    pub(crate) environment: &'a [u8],
 }
 
 /// A running supervisor; dropping it ends the job's processes and waits for that.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     socket: Option<OwnedFd>,
-    child: Child,
+    pid: i32,
+    /// Readable once the process is gone, and with it its mounts.
+    gone: Option<OwnedFd>,
     /// Process group of the running stage.
     group: Option<Pid>,
+    /// The zygote ends whatever is below it when it goes, so it has to stay for longer than this.
+    _births: Births,
 }
 
 /// How a stage ended.
@@ -88,53 +87,38 @@ pub(crate) struct Bounds<'a> {
 
 impl Supervisor {
     /// Starts a supervisor and waits until it is ready.
-    pub(crate) fn start(start: &Start<'_>) -> io::Result<Self> {
-        let (socket, theirs) = socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
-        let mut command = Command::new(&start.command.program);
-        command
-            .arg(&start.command.word)
-            .arg(start.shell)
-            .arg(start.work_dir)
-            .arg(start.temp_dir)
-            .env_clear()
-            .envs(start.environment.iter().map(|(key, value)| (key, value)))
-            .stdin(Stdio::from(theirs))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // Until it calls `setsid`, a Ctrl-C at the terminal must not reach it.
-            .process_group(0);
-        if let Some(plan) = start.enter {
-            command.arg(PLAN_FOLLOWS).args(plan);
-        }
-        let child = command.spawn()?;
+    pub(crate) fn start(births: &Births, start: &Start) -> io::Result<Self> {
+        let (socket, theirs) = pair()?;
+        births.give(&theirs, start)?;
         // Our copy of their end has to go, or their death would never be seen.
-        drop(command);
-        let supervisor = Self {
+        drop(theirs);
+        let mut supervisor = Self {
             socket: Some(socket),
-            child,
+            pid: 0,
+            gone: None,
             group: None,
+            _births: births.clone(),
         };
-        match supervisor.answer()? {
-            Some(Answer::Ready) => Ok(supervisor),
-            Some(Answer::Failed(why)) => Err(io::Error::other(why)),
+        match Answer::receive(supervisor.socket()?.as_fd())? {
+            Some((Answer::Ready { pid }, gone)) => {
+                supervisor.pid = pid;
+                supervisor.gone = gone;
+                Ok(supervisor)
+            }
+            Some((Answer::Failed(why), _)) => Err(io::Error::other(why)),
             Some(_) | None => Err(io::Error::other("the supervisor ended before it was ready")),
         }
     }
 
     /// Process id, for a look into its mount namespace by way of `/proc`.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid
     }
 
     /// Runs one stage to its end and hands all its output to `output`.
     pub(crate) fn run(
         &mut self,
-        script: &[u8],
+        stage: &Stage<'_>,
         bounds: &Bounds<'_>,
         output: &mut dyn FnMut(&[u8]),
     ) -> io::Result<StageEnd> {
@@ -142,9 +126,14 @@ impl Supervisor {
         // A smaller pipe is only slower; unprivileged users have a quota.
         let _ = rustix::pipe::fcntl_setpipe_size(&reader, BLOCK);
         rustix::io::ioctl_fionbio(&reader, true)?;
-        let script = script_file(script)?;
-        Order::send_run(self.socket()?.as_fd(), script.as_fd(), writer.as_fd())?;
-        drop(writer);
+        let shell = Shell {
+            kind: stage.shell,
+            script: in_memory("script", stage.script)?,
+            output: writer,
+            environment: in_memory("environment", stage.environment)?,
+        };
+        Order::send_run(self.socket()?.as_fd(), &shell)?;
+        drop(shell);
         let mut watch = Watch {
             reader: Some(reader),
             block: vec![0; BLOCK],
@@ -176,7 +165,7 @@ impl Supervisor {
                         return Ok((how, leftovers));
                     }
                     Some(Answer::Failed(why)) => return Err(io::Error::other(why)),
-                    Some(Answer::Ready) => {}
+                    Some(Answer::Ready { .. }) => {}
                     None => return Err(io::Error::other("the supervisor of the job was killed")),
                 }
             }
@@ -195,7 +184,8 @@ impl Supervisor {
     }
 
     fn answer(&self) -> io::Result<Option<Answer>> {
-        Answer::receive(self.socket()?.as_fd())
+        let received = Answer::receive(self.socket()?.as_fd())?;
+        Ok(received.map(|(answer, _)| answer))
     }
 }
 
@@ -203,21 +193,25 @@ impl Drop for Supervisor {
     fn drop(&mut self) {
         // End of file at the other side: it ends everything and goes.
         self.socket = None;
-        let gone = self.child.wait();
-        if let (Some(group), Ok(_)) = (self.group, gone) {
+        if let Some(gone) = &self.gone {
+            wait_until_readable(gone);
+        }
+        if let Some(group) = self.group {
             // It was killed with a stage running; what is left of the group has no other owner.
             let _ = rustix::process::kill_process_group(group, Signal::KILL);
         }
     }
 }
 
-/// The script as a file in memory: never in an argument, never on a disk.
-fn script_file(script: &[u8]) -> io::Result<OwnedFd> {
-    let file = rustix::fs::memfd_create("script", rustix::fs::MemfdFlags::CLOEXEC)?;
-    let mut file = std::fs::File::from(file);
-    file.write_all(script)?;
-    io::Seek::rewind(&mut file)?;
-    Ok(file.into())
+/// A socket that keeps the borders of messages, and whose end of file is the death of the other side.
+pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
+    Ok(socketpair(family, kind, SocketFlags::CLOEXEC, None)?)
+}
+
+fn wait_until_readable(fd: &OwnedFd) {
+    let mut descriptors = [PollFd::new(fd, PollFlags::IN)];
+    while poll(&mut descriptors, None) == Err(rustix::io::Errno::INTR) {}
 }
 
 struct Watch<'a> {

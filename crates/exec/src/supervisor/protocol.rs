@@ -3,9 +3,12 @@
 //! The socket is of type `SEQPACKET`: it keeps the borders of messages and its end of file is the
 //! death of the other side, however it died. Descriptors travel with the message that needs them.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IoSlice, IoSliceMut, Read, Seek, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -15,11 +18,47 @@ use rustix::net::{
 /// Longest message; texts of errors are cut to fit.
 const LONGEST: usize = 1024;
 
+/// What a supervisor is started with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Start {
+    /// Name of the shell, its argument zero.
+    pub(crate) shell: OsString,
+    /// What is executed for it.
+    pub(crate) program: PathBuf,
+    /// Where shells start.
+    pub(crate) work_dir: PathBuf,
+    /// Made by the supervisor and removed by it.
+    pub(crate) temp_dir: PathBuf,
+    /// Words of the mount plan.
+    pub(crate) plan: Option<Vec<OsString>>,
+}
+
+/// A shell to run a stage with.
+#[derive(Debug)]
+pub(crate) struct Shell {
+    pub(crate) kind: ShellStart,
+    /// Its standard input.
+    pub(crate) script: OwnedFd,
+    /// Its standard output and error.
+    pub(crate) output: OwnedFd,
+    /// Its variables, each `KEY=VALUE` and a zero byte.
+    pub(crate) environment: OwnedFd,
+}
+
+/// How a shell is started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ShellStart {
+    /// It reads the profile.
+    Login,
+    /// A login shell in all but this: it reads no profile. Of bash only.
+    WithoutProfile,
+}
+
 /// From the engine.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// Run a stage: its script and where its output goes.
-    Run { script: OwnedFd, output: OwnedFd },
+    /// Run a stage.
+    Run(Shell),
     /// Ask the stage to end, and end it after this many milliseconds.
     End { grace_ms: u32 },
 }
@@ -27,8 +66,8 @@ pub(crate) enum Order {
 /// From the supervisor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Answer {
-    /// The namespace is entered, stages may come.
-    Ready,
+    /// The namespace is entered, stages may come to this process; what is readable once it is gone comes along.
+    Ready { pid: i32 },
     /// Nothing can run, and why.
     Failed(String),
     /// The shell of a stage runs and leads this process group.
@@ -47,12 +86,15 @@ pub(crate) enum ShellEnd {
 }
 
 impl Order {
-    pub(crate) fn send_run(
-        socket: BorrowedFd<'_>,
-        script: BorrowedFd<'_>,
-        output: BorrowedFd<'_>,
-    ) -> io::Result<()> {
-        send(socket, b"R", &[script, output])
+    pub(crate) fn send_run(socket: BorrowedFd<'_>, shell: &Shell) -> io::Result<()> {
+        let Shell {
+            kind,
+            script,
+            output,
+            environment,
+        } = shell;
+        let passed = [script.as_fd(), output.as_fd(), environment.as_fd()];
+        send(socket, &[b'R', kind.letter()], &passed)
     }
 
     pub(crate) fn send_end(socket: BorrowedFd<'_>, grace_ms: u32) -> io::Result<()> {
@@ -71,11 +113,18 @@ impl Order {
             message.split_first(),
             descriptors.next(),
             descriptors.next(),
+            descriptors.next(),
         ) {
-            (Some((b'R', _)), Some(script), Some(output)) => {
-                Ok(Some(Order::Run { script, output }))
+            (Some((b'R', kind)), Some(script), Some(output), Some(environment)) => {
+                let kind = ShellStart::of_letters(kind).ok_or_else(malformed)?;
+                Ok(Some(Order::Run(Shell {
+                    kind,
+                    script,
+                    output,
+                    environment,
+                })))
             }
-            (Some((b'T', rest)), None, None) => {
+            (Some((b'T', rest)), None, None, None) => {
                 let grace_ms = u32::from_le_bytes(rest.try_into().map_err(|_| malformed())?);
                 Ok(Some(Order::End { grace_ms }))
             }
@@ -86,9 +135,20 @@ impl Order {
 
 impl Answer {
     pub(crate) fn send(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        self.send_with(socket, &[])
+    }
+
+    pub(crate) fn send_with(
+        &self,
+        socket: BorrowedFd<'_>,
+        passed: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
         let mut message = Vec::with_capacity(16);
         match self {
-            Answer::Ready => message.push(b'+'),
+            Answer::Ready { pid } => {
+                message.push(b'+');
+                message.extend(pid.to_le_bytes());
+            }
             Answer::Failed(why) => {
                 message.push(b'!');
                 message.extend(why.bytes().take(LONGEST - 1));
@@ -107,16 +167,18 @@ impl Answer {
                 message.extend(leftovers.to_le_bytes());
             }
         }
-        send(socket, &message, &[])
+        send(socket, &message, passed)
     }
 
-    /// Returns the next answer, `None` when the supervisor is gone.
-    pub(crate) fn receive(socket: BorrowedFd<'_>) -> io::Result<Option<Answer>> {
-        let Some((message, _)) = receive(socket)? else {
+    /// Returns the next answer and what came with it, `None` when the supervisor is gone.
+    pub(crate) fn receive(socket: BorrowedFd<'_>) -> io::Result<Option<(Answer, Option<OwnedFd>)>> {
+        let Some((message, passed)) = receive(socket)? else {
             return Ok(None);
         };
         let answer = match message.as_slice() {
-            [b'+'] => Answer::Ready,
+            &[b'+', a, b, c, d] => Answer::Ready {
+                pid: i32::from_le_bytes([a, b, c, d]),
+            },
             [b'!', why @ ..] => Answer::Failed(String::from_utf8_lossy(why).into_owned()),
             &[b'S', a, b, c, d] => Answer::Started(i32::from_le_bytes([a, b, c, d])),
             &[b'E', kind @ (b'c' | b's'), a, b, c, d, e, f, g, h] => {
@@ -131,8 +193,127 @@ impl Answer {
             }
             _ => return Err(malformed()),
         };
-        Ok(Some(answer))
+        Ok(Some((answer, passed.into_iter().next())))
     }
+}
+
+impl ShellStart {
+    pub(crate) fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Login => &["-l"],
+            Self::WithoutProfile => &["--noprofile", "-l"],
+        }
+    }
+
+    fn letter(self) -> u8 {
+        match self {
+            Self::Login => b'l',
+            Self::WithoutProfile => b'w',
+        }
+    }
+
+    fn of_letters(letters: &[u8]) -> Option<Self> {
+        match letters {
+            b"l" => Some(Self::Login),
+            b"w" => Some(Self::WithoutProfile),
+            _ => None,
+        }
+    }
+}
+
+impl Shell {
+    /// Reads its variables.
+    pub(crate) fn environment(&self) -> io::Result<Vec<(OsString, OsString)>> {
+        let words = read_words(&self.environment)?;
+        let variable = |word: OsString| {
+            let bytes = word.as_bytes();
+            let at = bytes.iter().position(|byte| *byte == b'=')?;
+            let (key, value) = (bytes.get(..at)?, bytes.get(at + 1..)?);
+            Some((
+                OsStr::from_bytes(key).into(),
+                OsStr::from_bytes(value).into(),
+            ))
+        };
+        Ok(words.into_iter().filter_map(variable).collect())
+    }
+}
+
+impl Start {
+    /// Words, each ended by a zero byte, which no path and no argument holds.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let (program, work_dir) = (self.program.as_os_str(), self.work_dir.as_os_str());
+        let mut words: Vec<&OsStr> =
+            vec![&self.shell, program, work_dir, self.temp_dir.as_os_str()];
+        if let Some(plan) = &self.plan {
+            words.push(OsStr::new(PLAN_FOLLOWS));
+            words.extend(plan.iter().map(OsString::as_os_str));
+        }
+        let mut bytes = Vec::new();
+        for word in words {
+            bytes.extend_from_slice(word.as_bytes());
+            bytes.push(0);
+        }
+        bytes
+    }
+
+    /// Reads what [`Start::to_bytes`] wrote.
+    pub(super) fn read(file: &OwnedFd) -> io::Result<Start> {
+        let mut words = read_words(file)?.into_iter();
+        let mut word = || words.next().ok_or_else(malformed);
+        let start = Start {
+            shell: word()?,
+            program: word()?.into(),
+            work_dir: word()?.into(),
+            temp_dir: word()?.into(),
+            plan: None,
+        };
+        let has_plan = words.next().is_some_and(|word| word == PLAN_FOLLOWS);
+        Ok(Start {
+            plan: has_plan.then(|| words.collect()),
+            ..start
+        })
+    }
+}
+
+/// Stands before the words of a mount plan.
+const PLAN_FOLLOWS: &str = "--";
+
+/// Asks the zygote for a supervisor that speaks through `theirs`.
+pub(super) fn send_birth(
+    socket: BorrowedFd<'_>,
+    theirs: BorrowedFd<'_>,
+    start: BorrowedFd<'_>,
+) -> io::Result<()> {
+    send(socket, b"B", &[theirs, start])
+}
+
+/// The socket of the next supervisor and its [`Start`], `None` when the engine is gone.
+pub(super) fn receive_birth(socket: BorrowedFd<'_>) -> io::Result<Option<(OwnedFd, OwnedFd)>> {
+    let Some((_, descriptors)) = receive(socket)? else {
+        return Ok(None);
+    };
+    let mut descriptors = descriptors.into_iter();
+    match (descriptors.next(), descriptors.next()) {
+        (Some(theirs), Some(start)) => Ok(Some((theirs, start))),
+        _ => Err(malformed()),
+    }
+}
+
+/// Bytes as a file in memory, at its beginning: never in an argument, never on a disk.
+pub(super) fn in_memory(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
+    let file = rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::CLOEXEC)?;
+    let mut file = std::fs::File::from(file);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+fn read_words(file: &OwnedFd) -> io::Result<Vec<OsString>> {
+    let mut bytes = Vec::new();
+    std::fs::File::from(file.try_clone()?).read_to_end(&mut bytes)?;
+    let words = bytes.split_inclusive(|byte| *byte == 0);
+    let word = |bytes: &[u8]| Some(OsString::from_vec(bytes.strip_suffix(&[0])?.to_vec()));
+    Ok(words.filter_map(word).collect())
 }
 
 fn malformed() -> io::Error {
@@ -143,7 +324,7 @@ fn malformed() -> io::Error {
 }
 
 fn send(socket: BorrowedFd<'_>, message: &[u8], passed: &[BorrowedFd<'_>]) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !passed.is_empty() && !control.push(SendAncillaryMessage::ScmRights(passed)) {
         return Err(malformed());
@@ -160,7 +341,7 @@ fn send(socket: BorrowedFd<'_>, message: &[u8], passed: &[BorrowedFd<'_>]) -> io
 }
 
 fn receive(socket: BorrowedFd<'_>) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut message = vec![0; LONGEST];
     let received = rustix::io::retry_on_intr(|| {

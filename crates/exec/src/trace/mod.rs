@@ -88,6 +88,8 @@ pub struct Trace {
     limit: Limit,
     coverage: Option<Coverage>,
     sink: Box<dyn TraceSink>,
+    /// Finished log the sink has not been given yet.
+    ready: Vec<u8>,
     buffers: [Vec<u8>; 2],
     /// Stream of the bytes that filters may still hold.
     stream: Stream,
@@ -116,6 +118,7 @@ impl Trace {
             limit: Limit::new(limit),
             coverage: coverage.map(Coverage::new),
             sink,
+            ready: Vec::new(),
             buffers: [Vec::new(), Vec::new()],
             stream: Stream::Runner,
         }
@@ -128,10 +131,24 @@ impl Trace {
         self
     }
 
-    /// Takes output.
+    /// Takes output and gives the sink what is clean of it.
     pub fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        self.hold(stream, bytes);
+        self.show();
+    }
+
+    /// Gives the sink everything that is clean.
+    pub fn show(&mut self) {
+        if !self.ready.is_empty() {
+            self.sink.write(&self.ready);
+            self.ready.clear();
+        }
+    }
+
+    /// Takes output without giving it to the sink yet: the runner's words come in many small pieces.
+    pub(crate) fn hold(&mut self, stream: Stream, bytes: &[u8]) {
         if stream != self.stream {
-            self.flush();
+            self.let_go();
             self.stream = stream;
         }
         let [mut first, mut second] = std::mem::take(&mut self.buffers);
@@ -146,10 +163,16 @@ impl Trace {
         self.buffers = [first, second];
     }
 
-    /// Lets go of everything that was held back because it may be the beginning of a secret.
+    /// Gives the sink also what was held back because it may be the beginning of a secret.
     ///
     /// Called where output ends for sure: at the end of a stage's stream and of the log.
     pub fn flush(&mut self) {
+        self.let_go();
+        self.show();
+    }
+
+    /// Lets go of what may be the beginning of a secret.
+    pub(crate) fn let_go(&mut self) {
         let [mut first, mut second] = std::mem::take(&mut self.buffers);
         first.clear();
         self.phrases.finish(&mut first);
@@ -166,10 +189,11 @@ impl Trace {
 
     /// Ends the log; returns the coverage found in it.
     pub fn finish(&mut self) -> Option<String> {
-        self.flush();
+        self.let_go();
         let mut rest = Vec::new();
         self.utf8.finish(&mut rest);
-        Self::deliver(&mut self.limit, &mut self.coverage, &mut *self.sink, &rest);
+        Self::deliver(&mut self.limit, &mut self.coverage, &mut self.ready, &rest);
+        self.show();
         self.coverage.as_mut().and_then(Coverage::finish)
     }
 
@@ -185,25 +209,25 @@ impl Trace {
             utf8,
             limit,
             coverage,
-            sink,
+            ready,
             ..
         } = self;
         utf8.push(stamped, &mut |clean| {
-            Self::deliver(limit, coverage, &mut **sink, clean)
+            Self::deliver(limit, coverage, ready, clean)
         });
     }
 
     fn deliver(
         limit: &mut Limit,
         coverage: &mut Option<Coverage>,
-        sink: &mut dyn TraceSink,
+        ready: &mut Vec<u8>,
         clean: &[u8],
     ) {
         let mut kept = |bytes: &[u8]| {
             if let Some(coverage) = coverage {
                 coverage.push(bytes);
             }
-            sink.write(bytes);
+            ready.extend_from_slice(bytes);
         };
         limit.push(clean, &mut kept);
     }

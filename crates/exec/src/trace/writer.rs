@@ -10,12 +10,27 @@ use super::{Stream, Trace};
 pub struct TraceWriter<'a> {
     trace: &'a mut Trace,
     sections: bool,
+    /// Every text is given to the sink at once.
+    at_once: bool,
 }
 
 impl<'a> TraceWriter<'a> {
     /// A writer that marks sections if `sections` says so.
     pub fn new(trace: &'a mut Trace, sections: bool) -> Self {
-        Self { trace, sections }
+        Self {
+            trace,
+            sections,
+            at_once: true,
+        }
+    }
+
+    /// A writer whose words wait for [`Trace::show`]: for what is followed by more in an instant.
+    pub(crate) fn holding(trace: &'a mut Trace, sections: bool) -> Self {
+        Self {
+            trace,
+            sections,
+            at_once: false,
+        }
     }
 
     /// A line without colour.
@@ -56,7 +71,10 @@ impl<'a> TraceWriter<'a> {
 
     /// Text as it is.
     pub fn text(&mut self, text: &str) {
-        self.trace.write(Stream::Runner, text.as_bytes());
+        self.trace.hold(Stream::Runner, text.as_bytes());
+        if self.at_once {
+            self.trace.show();
+        }
     }
 
     fn marker(&mut self, kind: &str, name: &str) {

@@ -82,15 +82,17 @@ fn everything_is_gone_two_seconds_after_the_engine_was_killed() {
     engine.kill().expect("the engine can be killed");
     engine.wait().expect("the engine ended");
     let killed = Instant::now();
+    let temp_dir = dir.path().join("project.tmp");
+    assert!(temp_dir.exists());
+    // The supervisor removes it last of all.
     wait_until("the end of all processes", || {
-        processes_with(&mark).is_empty() && processes_with(name).is_empty()
+        processes_with(&mark).is_empty() && processes_with(name).is_empty() && !temp_dir.exists()
     });
     assert!(
         killed.elapsed() < Duration::from_secs(2),
         "{:?}",
         killed.elapsed()
     );
-    assert!(!dir.path().join("project.tmp").exists());
 }
 
 #[test]

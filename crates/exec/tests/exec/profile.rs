@@ -38,26 +38,87 @@ fn example() -> JobSpec {
     spec
 }
 
-#[test]
-fn only_the_first_job_needs_shells_of_its_own_and_all_logs_are_the_same() {
+/// As many logins as these two jobs need with this profile; the second log has to be that of the first.
+fn logins_of_two_jobs(profile: &str) -> [usize; 2] {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    std::fs::write(dir.path().join(".profile"), "echo >> ~/shells\n").expect("a profile");
-    let shells = dir.path().join("shells");
+    let profile = format!("echo >> ~/logins\n{profile}");
+    std::fs::write(dir.path().join(".profile"), profile).expect("a profile");
     let executor = job::executor(host());
     let first = log_of(&executor, dir.path(), example());
-    assert_eq!(
-        lines(&shells),
-        3,
-        "prepare_script, step_script, after_script"
-    );
+    let after_first = lines(&dir.path().join("logins"));
     let second = log_of(&executor, dir.path(), example());
-    assert_eq!(lines(&shells), 5, "step_script, after_script");
     assert_eq!(second, first);
     assert!(first.contains("Running on "), "{first}");
-    assert!(
-        first.contains("Using the snapshot of the work tree at 01234567"),
-        "{first}"
-    );
+    let source = "Using the snapshot of the work tree at 01234567";
+    assert!(first.contains(source), "{first}");
+    let after_second = lines(&dir.path().join("logins"));
+    [after_first, after_second - after_first]
+}
+
+#[test]
+fn a_run_logs_in_once_where_the_profile_only_sets_the_environment() {
+    for profile in [
+        "",
+        "export A='two\nlines' PATH=\"$HOME/bin:$PATH\"\nunset LANG",
+        "f() { :; }\nexport -f f\ni=1\nunset i",
+        "export SHLVL PWD OLDPWD",
+        "umask \"$(umask)\"",
+    ] {
+        assert_eq!(logins_of_two_jobs(profile), [1, 0], "{profile}");
+    }
+}
+
+#[test]
+fn every_script_logs_in_where_the_profile_does_more_than_set_the_environment() {
+    for profile in [
+        "a_variable_of_the_shell=1",
+        "f() { :; }",
+        "alias ll='ls -l'",
+        "shopt -s extglob",
+        "set -o noglob",
+        "umask 077",
+        "cd /",
+        "trap : EXIT",
+        "trap '' USR1",
+        "ulimit -c 0; ulimit -n 500",
+        "enable -n echo",
+        "exec 7</dev/null",
+        "SHLVL=7",
+    ] {
+        assert_eq!(logins_of_two_jobs(profile), [3, 2], "{profile}");
+    }
+}
+
+#[test]
+fn scripts_see_what_the_profile_has_set() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let profile = "export A='of the  profile' SHLVL\nunset LANG\n";
+    std::fs::write(dir.path().join(".profile"), profile).expect("a profile");
+    let executor = job::executor(host());
+    let script =
+        "echo \"$A/$LANG/$SHLVL/$0/$-\"; shopt login_shell; umask; pwd; env | sort | cksum";
+    let log = log_of(&executor, dir.path(), spec(&[script]));
+    let without_login = log_of(&executor, dir.path(), spec(&[script]));
+    assert!(log.contains("of the  profile//"), "{log}");
+    assert!(log.contains("/bash/ehBs"), "{log}");
+    assert!(log.contains("login_shell    \ton"), "{log}");
+    std::fs::write(dir.path().join(".profile"), format!("{profile}own=1\n")).expect("a profile");
+    assert_eq!(log_of(&executor, dir.path(), spec(&[script])), log);
+    assert_eq!(without_login, log);
+}
+
+#[test]
+fn a_profile_that_changes_while_a_run_goes_on_is_read_again() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let executor = job::executor(host());
+    let mut installs = spec(&["echo 'export TOOL=here' >> ~/.profile"]);
+    installs
+        .steps
+        .push(step("after_script", &["echo \"tool: $TOOL.\""]));
+    let first = log_of(&executor, dir.path(), installs);
+    assert!(first.contains("tool: here."), "{first}");
+    let second = log_of(&executor, dir.path(), spec(&["echo \"tool: $TOOL.\""]));
+    assert!(second.contains("tool: here."), "{second}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ const GUARDS: [&str; 22] = [
 
 pub(crate) fn check(subject: &Subject<'_>, found: &mut Found) {
     for job in subject.jobs() {
-        for cache in &job.body.caches {
+        for cache in job.body.caches.iter() {
             let value = &cache.value;
             if value.policy != CachePolicy::Pull || value.on_miss != OnMiss::Continue {
                 continue;
@@ -64,7 +64,7 @@ pub(crate) fn check(subject: &Subject<'_>, found: &mut Found) {
 
 fn lines(job: &Job) -> impl Iterator<Item = &Text> {
     let body = &job.body;
-    body.before_script.iter().chain(&body.script)
+    body.before_script.iter().chain(body.script.iter())
 }
 
 /// The first path of the cache that a script names, with the line.

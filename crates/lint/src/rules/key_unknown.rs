@@ -18,7 +18,7 @@ pub(crate) fn check(subject: &Subject<'_>, found: &mut Found) {
     for job in subject.jobs() {
         let judged = has_cache_rule(job);
         let windows = runs_on_windows(job);
-        for cache in &job.body.caches {
+        for cache in job.body.caches.iter() {
             let text = key_text(&cache.value);
             let mut names = references(text).map(|it| it.name);
             if judged && let Some(name) = names.find(|name| only_in_jobs(name)) {

@@ -97,8 +97,8 @@ fn keeps(winner: &Node, lost: &Node) -> bool {
 /// A `<<` at the same depth of the same mapping as `extends`.
 fn beside_merge_key(subject: &Subject<'_>, extends: Span) -> Option<Diagnostic> {
     let sources = subject.sources();
-    let file = sources.file(extends.file)?;
-    let line = file.line_of(extends.start);
+    let file = sources.file(extends.file())?;
+    let line = file.line_of(extends.start());
     let indent = |text: &str| text.len() - text.trim_start().len();
     let depth = indent(file.line_text(line));
     if !file.line_text(line).trim_start().starts_with("extends") {
@@ -119,7 +119,7 @@ fn beside_merge_key(subject: &Subject<'_>, extends: Span) -> Option<Diagnostic> 
     let start = file.line_start(merge) + u32::try_from(depth).unwrap_or_default();
     let finding = Diagnostic::finding("L014", "`<<` and `extends` in one job")
         .at_with(
-            Span::new(extends.file, start, start + 2),
+            Span::new(extends.file(), start, start + 2),
             "merged first, key by key",
         )
         .context(extends, "merged later, underneath")

@@ -58,6 +58,7 @@ record!(Build as BuildWire {
     artifacts: Option<Artifacts>,
     timeout: Option<Timeout>,
     coverage: Option<Arc<str>>,
+    publish: Option<Arc<str>>,
     further: Vec<(Arc<str>, Arc<str>)>,
 });
 

@@ -65,6 +65,7 @@ fn build() -> Build {
         }),
         timeout: Some(week()),
         coverage: Some(r"\d+".into()),
+        publish: Some("public".into()),
         further: vec![("pages".into(), "{}".into())],
     }
 }

@@ -190,7 +190,7 @@ fn with_rules(config: &Config) -> Config {
         }
         let rules = lowered(&job.body).expect("nothing here is too long");
         let mut body = (*job.body).clone();
-        body.rules = Some(rules);
+        body.rules = Some(rules.into());
         (body.only, body.except, body.when, body.start_in) = (None, None, None, None);
         job.body = body.into();
     }
@@ -208,7 +208,7 @@ proptest! {
         let config = config(&text);
         let rules = with_rules(&config);
         // A policy whose conditions never hold has no rules; an empty list would mean the opposite.
-        let never = rules.jobs["j"].body.rules.as_ref().is_some_and(Vec::is_empty);
+        let never = rules.jobs["j"].body.rules.as_deref().is_some_and(<[_]>::is_empty);
         for scenario in &situations {
             let by_policies = entered(&config, scenario);
             if never {

@@ -15,10 +15,10 @@ impl Fingerprints {
     /// The name of the next finding: 40 hexadecimal digits over its code, message, file and the text of its line.
     pub(super) fn next(&mut self, item: &Diagnostic, sources: &SourceMap) -> String {
         let span = item.primary();
-        let file = span.and_then(|span| sources.file(span.file));
+        let file = span.and_then(|span| sources.file(span.file()));
         let line = file
             .zip(span)
-            .map(|(file, span)| file.line_text(file.line_of(span.start)));
+            .map(|(file, span)| file.line_text(file.line_of(span.start())));
         let parts = [
             item.code.0,
             &item.message,

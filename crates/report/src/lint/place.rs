@@ -22,7 +22,7 @@ pub(super) fn place<'s>(item: &Diagnostic, sources: &'s SourceMap) -> Option<Pla
 /// The culprit's place, or for a file of elsewhere the include that leads there: tools can only show files of the repository.
 pub(super) fn own_place<'s>(item: &Diagnostic, sources: &'s SourceMap) -> Option<Place<'s>> {
     let span = item.primary()?;
-    let chain = sources.include_chain(span.file);
+    let chain = sources.include_chain(span.file());
     let spans = std::iter::once(span).chain(chain);
     let mut places = spans.filter_map(|span| place_of(span, sources));
     places.find(|place| place.is_own)
@@ -30,9 +30,13 @@ pub(super) fn own_place<'s>(item: &Diagnostic, sources: &'s SourceMap) -> Option
 
 /// The place of a span.
 pub(super) fn place_of(span: Span, sources: &SourceMap) -> Option<Place<'_>> {
-    let file = sources.file(span.file)?;
+    let file = sources.file(span.file())?;
     let start = sources.position(span);
-    let end = sources.position(Span::new(span.file, span.end.max(span.start), span.end));
+    let end = sources.position(Span::new(
+        span.file(),
+        span.end().max(span.start()),
+        span.end(),
+    ));
     Some(Place {
         path: &file.name,
         line: start.line,
@@ -45,8 +49,8 @@ pub(super) fn place_of(span: Span, sources: &SourceMap) -> Option<Place<'_>> {
 
 /// Whether the file is the root, or was reached by local includes only.
 fn is_own(span: Span, sources: &SourceMap) -> bool {
-    let chain = sources.include_chain(span.file);
-    let files = std::iter::once(span.file).chain(chain.iter().map(|by| by.file));
+    let chain = sources.include_chain(span.file());
+    let files = std::iter::once(span.file()).chain(chain.iter().map(|by| by.file()));
     files
         .filter_map(|file| sources.file(file))
         .all(|file| match &file.origin {

@@ -7,6 +7,7 @@ use tidegate_pipeline::{CacheOutcome, JobIdx, Status};
 
 use super::junit::is_satisfied;
 use super::progress::{JobProgress, Progress};
+use super::results::results;
 use super::run_progress::{Member, RunProgress};
 use super::summary::{elapsed, summary, word};
 use super::timestamp::timestamp;
@@ -43,6 +44,7 @@ pub fn html(run: &RunProgress) -> String {
     for member in &members {
         jobs(member, span, &mut page);
     }
+    left(run, &mut page);
     failures(&members, &mut page);
     for member in &members {
         let graph = graph_svg(&Graph::of_pipeline(member.progress.pipeline()));
@@ -184,6 +186,18 @@ fn bar(span: Span, job: &JobProgress, class: &str) -> String {
         "<div class=\"{class}\" style=\"margin-left:{before:.2}%;width:{length:.2}%\" title=\"{}\"></div>",
         attribute(&timestamp(started))
     )
+}
+
+fn left(run: &RunProgress, page: &mut String) {
+    let lines = results(run, None);
+    if lines.is_empty() {
+        return;
+    }
+    page.push_str("<h2>Results</h2>\n<ul>\n");
+    for line in lines {
+        let _ = writeln!(page, "<li>{}</li>", escaped(&line));
+    }
+    page.push_str("</ul>\n");
 }
 
 fn failures(members: &[Member<'_>], page: &mut String) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_pipeline::{
-    Attempt, CacheOutcome, Event, EventKind, FailureReason, JobIdx, Pipeline, Presence, Reason,
-    Status,
+    Attempt, CacheOutcome, Event, EventKind, FailureReason, JobIdx, JobResult, Pipeline, Presence,
+    Reason, Status,
 };
 
 /// How many of a job's last lines are kept for when it fails.
@@ -46,6 +46,7 @@ pub struct JobProgress {
 pub struct Progress {
     pipeline: Arc<Pipeline>,
     jobs: Vec<JobProgress>,
+    results: Vec<(JobIdx, JobResult)>,
     /// Status of the pipeline.
     pub status: Status,
     /// When the first event happened, in milliseconds since the Unix epoch.
@@ -78,6 +79,7 @@ impl Progress {
         Progress {
             pipeline,
             jobs,
+            results: Vec::new(),
             status: Status::Created,
             began_ms: None,
             last_ms: 0,
@@ -102,6 +104,11 @@ impl Progress {
             .map(|at| (at, self.job(at)))
     }
 
+    /// What jobs left besides artifacts, in order of events.
+    pub fn results(&self) -> &[(JobIdx, JobResult)] {
+        &self.results
+    }
+
     /// Takes an event in.
     pub fn apply(&mut self, event: &Event) {
         self.began_ms.get_or_insert(event.at_ms);
@@ -117,6 +124,7 @@ impl Progress {
                 let progress = &mut self.jobs[job.at()];
                 if *attempt != progress.attempt {
                     progress.restart(*attempt);
+                    self.results.retain(|(of, _)| of != job);
                 }
                 progress.status = *status;
                 progress.allow_failure = *allow_failure;
@@ -142,6 +150,9 @@ impl Progress {
                 let progress = &mut self.jobs[job.at()];
                 progress.duration = Some(*duration);
                 progress.coverage.clone_from(coverage);
+            }
+            EventKind::JobResult { job, result, .. } => {
+                self.results.push((*job, result.clone()));
             }
             EventKind::PipelineStatus { status } | EventKind::RunEnded { status } => {
                 self.status = *status;

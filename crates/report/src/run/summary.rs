@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style as Paint};
 use tidegate_pipeline::{Presence, Reason, Status};
 
 use super::progress::JobProgress;
+use super::results::results;
 use super::run_progress::RunProgress;
 use crate::Style;
 
@@ -23,6 +24,14 @@ pub fn summary(progress: &RunProgress, style: Style) -> String {
                 failed(&member.name(at), rerun, job, style, &mut text);
             }
         }
+    }
+    let left = results(progress, None);
+    if !left.is_empty() {
+        text.push('\n');
+    }
+    for line in left {
+        text.push_str(&line);
+        text.push('\n');
     }
     text.push_str(&closing_line(progress, style));
     text.push_str(&unheeded(progress));
@@ -61,6 +70,8 @@ fn failed(name: &str, rerun: &str, job: &JobProgress, style: Style, text: &mut S
             Some(code) => write!(text, ", exit code {code}"),
             None => write!(text, ", {}", reason.name()),
         };
+    } else if matches!(job.reason, Reason::Downstream { .. }) {
+        text.push_str(", as its pipeline");
     }
     text.push('\n');
     if job.allow_failure {

@@ -24,7 +24,7 @@ pub fn show_origin(loaded: &Loaded, job: Option<&str>) -> Option<String> {
     for (key, node) in &map {
         let name = ruby::to_s(&key.value);
         listing.entry(&[], &name, key.span, node, 0);
-        listing.defaults(&name, node);
+        listing.defaults(&name);
     }
     Some(listing.text())
 }
@@ -64,9 +64,9 @@ impl Listing<'_> {
 
     /// An item of a list; its place is told only where it stands outside of its list, as items of a `!reference` do.
     fn item(&mut self, item: &Node, list: Span, depth: usize) {
-        let inside = item.span.file == list.file
-            && item.span.start >= list.start
-            && item.span.end <= list.end;
+        let inside = item.span.file() == list.file()
+            && item.span.start() >= list.start()
+            && item.span.end() <= list.end();
         let comment = match inside {
             true => String::new(),
             false => self.place(item.span),
@@ -114,7 +114,7 @@ impl Listing<'_> {
     }
 
     /// What a visible job takes from `default` without writing it.
-    fn defaults(&mut self, name: &str, node: &Node) {
+    fn defaults(&mut self, name: &str) {
         let loaded = self.loaded;
         let Some(config) = &loaded.config else {
             return;
@@ -122,18 +122,15 @@ impl Listing<'_> {
         let Some(job) = config.jobs.values().find(|job| *job.base == *name) else {
             return;
         };
-        let Some(own) = node.as_map() else {
-            return;
-        };
         let merged = loaded.merged.as_ref();
         let default = merged.and_then(|merged| merged.get("default"));
         let default = default.and_then(Node::as_map);
-        for (keyword, value) in &job.body.keywords {
-            let taken = own.get(keyword).is_none_or(Node::is_null);
+        let written = job.body.written.iter();
+        for (keyword, value) in written.flat_map(|written| &written.inherited) {
             let from = default.and_then(|default| default.entry(keyword));
             // Top-level keywords of old are defaults too.
             let from = from.or_else(|| merged.and_then(|merged| merged.entry(keyword)));
-            if let (true, Some((key, _))) = (taken, from) {
+            if let Some((key, _)) = from {
                 let first = self.lines.len();
                 self.entry(&[], keyword, key.span, value, 1);
                 if let Some((_, comment)) = self.lines.get_mut(first) {
@@ -202,7 +199,7 @@ impl Listing<'_> {
 
     /// The include that brought the file of `span`.
     fn included_by(&self, span: Span) -> Option<String> {
-        let file = self.loaded.sources.file(span.file)?;
+        let file = self.loaded.sources.file(span.file())?;
         match file.origin {
             Origin::Included { by, .. } => Some(self.place(by)),
             Origin::Root | Origin::Given => None,
@@ -234,7 +231,7 @@ impl Listing<'_> {
 
 /// `file:line`; nothing for what was written nowhere.
 fn place(sources: &SourceMap, span: Span) -> String {
-    match sources.file(span.file) {
+    match sources.file(span.file()) {
         Some(file) => format!("{}:{}", file.name, sources.position(span).line),
         None => String::new(),
     }

@@ -8,6 +8,8 @@ use tidegate_schedule::Input;
 
 use super::{Engine, Running, Start};
 use crate::job::{Task, perform};
+use crate::results::Promised;
+use crate::secrets::Requests;
 use crate::setup::RunError;
 
 impl Engine<'_> {
@@ -70,6 +72,8 @@ impl Engine<'_> {
         let coverage = build.and_then(|build| build.coverage.clone());
         let shared = Arc::clone(&pipeline.shared);
         let task = Task {
+            promised: Promised::of(pipeline.pipeline().job(job)),
+            secrets: build.map(Requests::of),
             spec,
             artifacts,
             coverage,

@@ -73,6 +73,13 @@ impl Engine<'_> {
             variables: forwarded(&bridge, &variables),
             bridge,
             lineage: self.lineage(key.pipeline),
+            tree: pipeline
+                .shared
+                .base
+                .iter()
+                .map(|layer| layer.path.clone())
+                .collect(),
+            pins: pipeline.shared.pins.clone(),
             pipelines: self.pipelines.len(),
         }
     }
@@ -112,8 +119,12 @@ impl Engine<'_> {
             }
             Triggered::Elsewhere(elsewhere) => self.elsewhere(key, elsewhere)?,
             Triggered::Refused(refusal) => {
-                for message in &refusal.messages {
-                    self.say(key, &format!("\u{1b}[31;1mERROR: {message}\u{1b}[0;m"));
+                let mut messages = refusal.messages.iter();
+                if let Some(first) = messages.next() {
+                    self.say(key, &format!("\u{1b}[31;1mERROR: {first}\u{1b}[0;m"));
+                }
+                for message in messages {
+                    self.say(key, message);
                 }
                 failed(key, refusal.reason)
             }
@@ -194,6 +205,9 @@ impl Engine<'_> {
         child.guard = Some(Box::new(guards));
         child.number_jobs()?;
         child.save()?;
+        // Whoever goes on with the run looks for the caches of all its pipelines in one place.
+        let root = &self.pipeline(self.root).shared;
+        root.pins.save(&root.store, root.run)?;
         let id = child.id;
         self.adopt(child);
         self.created(id)?;

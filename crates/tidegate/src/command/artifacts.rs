@@ -11,6 +11,7 @@ use tidegate_store::{Artifact, ArtifactFilter, RunId, Store};
 use tidegate_workspace::{Kind, Union};
 
 use super::cache::{empty_directory, open_store};
+use super::run_tree::RunTree;
 use crate::amount::{age, bytes, unix};
 use crate::cli::{Format, Global, ScenarioArgs};
 use crate::exit::{Exit, Failure};
@@ -53,10 +54,15 @@ impl Artifacts {
             Some(run) => Some(RunId(run)),
             None => self.runs()?.first().copied(),
         };
-        let found = match run {
-            Some(run) => self.of_run(run, None)?,
-            None => Vec::new(),
-        };
+        let mut found = Vec::new();
+        for (id, before) in run.map_or_else(Vec::new, |run| self.pipelines(run)) {
+            for artifact in self.of_run(id, None)? {
+                found.push(Artifact {
+                    job: format!("{before}{}", artifact.job),
+                    ..artifact
+                });
+            }
+        }
         print(&match args.format {
             Format::Json => {
                 let all: Vec<Value> = found.iter().map(as_json).collect();
@@ -128,6 +134,17 @@ impl Artifacts {
         Ok(runs.into_iter().map(|run| run.id).collect())
     }
 
+    /// The pipelines of a run, with what stands before the names of their jobs; the run alone where its log tells nothing.
+    fn pipelines(&self, run: RunId) -> Vec<(RunId, String)> {
+        let Ok(tree) = RunTree::read(&self.store, run) else {
+            return vec![(run, String::new())];
+        };
+        let present = tree.members().iter().filter(|member| member.is_present);
+        present
+            .map(|member| (RunId(member.id.0), member.qualified("")))
+            .collect()
+    }
+
     fn of_run(&self, run: RunId, job: Option<&str>) -> Result<Vec<Artifact>, Failure> {
         let filter = ArtifactFilter {
             run: Some(run),
@@ -146,9 +163,14 @@ impl Artifacts {
             None => self.runs()?,
         };
         for run in runs {
-            let mut found = self.of_run(run, Some(job))?.into_iter();
-            if let Some(found) = found.rfind(|artifact| artifact.r#type == kind) {
-                return Ok(found);
+            for (id, before) in self.pipelines(run) {
+                let Some(name) = job.strip_prefix(&before) else {
+                    continue;
+                };
+                let mut found = self.of_run(id, Some(name))?.into_iter();
+                if let Some(found) = found.rfind(|artifact| artifact.r#type == kind) {
+                    return Ok(found);
+                }
             }
         }
         let what = match kind {

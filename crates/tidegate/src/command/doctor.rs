@@ -8,6 +8,7 @@ use tidegate_plan::{Detail, Outcome};
 use tidegate_store::{Depth, Store};
 use tidegate_workspace::{Wanted, probe};
 
+use super::machine::providers;
 use super::unsupported;
 use crate::cli::{Format, Global};
 use crate::exit::{Exit, Failure};
@@ -203,7 +204,7 @@ fn pipeline(global: &Global) -> Result<Vec<Finding>, Failure> {
     let Some(Outcome::Created(pipeline)) = plan.map(|plan| plan.outcome) else {
         return Ok(vec![good(what, "nothing would run now".to_owned())]);
     };
-    let problems = unsupported::problems(config, &pipeline, None);
+    let problems = unsupported::problems(config, &pipeline, None, &providers(&project), false);
     if problems.is_empty() {
         let says = format!(
             "everything its {} jobs ask for is there",

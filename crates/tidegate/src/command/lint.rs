@@ -20,7 +20,7 @@ use crate::terminal::{print, style};
 pub(crate) fn run(global: &Global, args: &LintArgs) -> Result<Exit, Failure> {
     let project = Project::open(global, &args.scenario)?;
     let disabled = disabled(args, &project)?;
-    let loaded = project.load()?;
+    let loaded = project.load_written()?;
     let sources = &loaded.sources;
     let switches = Switches::new(sources, &disabled);
     let told = |item: &&Diagnostic| {
@@ -70,7 +70,7 @@ fn json_answer(loaded: &Loaded, all: &[Diagnostic]) -> String {
     let answer = LintAnswer {
         merged_yaml: merged.as_deref(),
         includes: loaded.includes.iter().map(include).collect(),
-        jobs: Some(config.map(normalized::lint_jobs).unwrap_or_default()),
+        jobs: Some(config.and_then(normalized::lint_jobs).unwrap_or_default()),
     };
     lint_json(all, &answer, &loaded.sources)
 }

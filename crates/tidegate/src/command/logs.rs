@@ -3,13 +3,14 @@
 use std::io::{Read, Write, stdout};
 use std::time::Duration;
 
-use tidegate_pipeline::{Attempt, EventKind, JobIdx, Status};
+use tidegate_pipeline::{Attempt, EventKind, JobIdx, PipelineId, Status};
 use tidegate_report::run::{LogLines, Shown};
 use tidegate_run::Follow;
 use tidegate_store::{JobLogReader, RunId, Store};
 
 use super::machine::failed;
-use super::past::{Past, failure, jobs_named};
+use super::past::{Past, failure};
+use super::run_tree::RunTree;
 use crate::cli::{Global, LogsArgs};
 use crate::exit::{Exit, Failure};
 use crate::terminal::{print, style};
@@ -20,30 +21,30 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Prints the logs, one job after the other; with `--follow` as they grow.
 pub(crate) fn run(global: &Global, args: &LogsArgs) -> Result<Exit, Failure> {
     let past = Past::open(global)?;
-    let run = past.choose(args.run)?.id;
-    let facts = past.facts(run)?;
+    let (record, scope) = past.pipeline(args.run)?;
+    let run = record.id;
+    let tree = RunTree::read(&past.store, run)?;
     let mut jobs = Vec::new();
     for name in &args.jobs {
-        jobs.extend(jobs_named(&facts.pipeline, name)?);
+        jobs.extend(tree.named(scope, name)?);
     }
     let mut tails: Vec<Tail> = Vec::new();
-    for job in jobs {
-        let name = (!args.raw && (args.jobs.len() > 1 || facts.pipeline.jobs.len() > 1))
-            .then(|| facts.pipeline.job(job).name.to_string());
+    for (pipeline, job) in jobs {
         tails.push(Tail {
+            pipeline,
             job,
             attempt: args.attempt.map(Attempt),
             fixed: args.attempt.is_some(),
             status: Status::Created,
-            // One log needs no names before its lines.
-            name: name.filter(|_| args.jobs.len() > 1),
+            name: None,
             reader: None,
             lines: (!args.raw).then(|| LogLines::new(style(global.color, &stdout()))),
         });
     }
+    // One log needs no names before its lines.
     if tails.len() > 1 && !args.raw {
         for tail in &mut tails {
-            tail.name = Some(facts.pipeline.job(tail.job).name.to_string());
+            tail.name = Some(tree.name(tail.pipeline, tail.job));
         }
     }
     Watch {
@@ -65,6 +66,7 @@ struct Watch<'s> {
 
 /// How far one log has been shown.
 struct Tail {
+    pipeline: PipelineId,
     job: JobIdx,
     /// The try that is shown; `None` before the first.
     attempt: Option<Attempt>,
@@ -85,7 +87,7 @@ impl Watch<'_> {
             self.take_events(follow)?;
             let mut moved = false;
             for tail in &mut self.tails {
-                moved |= tail.advance(self.store, self.run)?;
+                moved |= tail.advance(self.store)?;
             }
             let over = self.tails.iter().all(|tail| tail.status.is_complete());
             if !moved && (!live || over) {
@@ -127,13 +129,14 @@ impl Watch<'_> {
             else {
                 continue;
             };
-            for tail in self.tails.iter_mut().filter(|tail| tail.job == job) {
+            let of_job = |tail: &&mut Tail| (tail.pipeline, tail.job) == (event.pipeline, job);
+            for tail in self.tails.iter_mut().filter(of_job) {
                 tail.status = status;
                 if tail.fixed || tail.attempt == Some(attempt) {
                     continue;
                 }
                 if follow && tail.reader.is_some() {
-                    tail.advance(self.store, self.run)?;
+                    tail.advance(self.store)?;
                     tail.finish()?;
                 }
                 tail.attempt = Some(attempt);
@@ -146,12 +149,13 @@ impl Watch<'_> {
 
 impl Tail {
     /// Shows what is there; returns whether there was anything new.
-    fn advance(&mut self, store: &Store, run: RunId) -> Result<bool, Failure> {
+    fn advance(&mut self, store: &Store) -> Result<bool, Failure> {
         let Some(attempt) = self.attempt else {
             return Ok(false);
         };
         if self.reader.is_none() {
-            let opened = store.read_job_log(run, u64::from(self.job.0), attempt.0);
+            let opened =
+                store.read_job_log(RunId(self.pipeline.0), u64::from(self.job.0), attempt.0);
             self.reader = opened.map_err(|error| failed("read the log", &error))?;
         }
         let Some(reader) = &mut self.reader else {

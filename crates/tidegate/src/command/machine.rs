@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
-use tidegate_run::{Base, Begun, NoPlanner, Pins, Resumption, RunSetup, StoredRun};
+use tidegate_run::{Base, Begun, Pins, Providers, Resumption, RunSetup, SecretSource, StoredRun};
+use tidegate_settings::{Source, Sources};
 use tidegate_store::Store;
 use tidegate_workspace::{Backend, Wanted, probe};
 
 use crate::SUPERVISE;
-use crate::cli::RunArgs;
+use crate::cli::{Global, RunArgs};
+use crate::downstream::Downstream;
 use crate::exit::Failure;
 use crate::project::Project;
 
@@ -19,17 +21,24 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// The store and how work trees are made in it.
 pub(super) struct Machine {
+    /// How downstream pipelines are read.
+    global: Global,
     /// The store.
     pub(super) store: Store,
     /// How work trees are made.
     pub(super) backend: Backend,
     /// What the settings say of runs.
     settings: tidegate_settings::Run,
+    providers: Providers,
 }
 
 impl Machine {
     /// Opens the store, making it where it is missing, and finds the way to make work trees.
-    pub(super) fn open(project: &Project, workspace: Option<&str>) -> Result<Machine, Failure> {
+    pub(super) fn open(
+        global: &Global,
+        project: &Project,
+        workspace: Option<&str>,
+    ) -> Result<Machine, Failure> {
         let settings = project.settings.run.clone();
         let of_settings = settings.workspace.map(|workspace| workspace.name());
         let data_dir = &project.data_dir;
@@ -46,9 +55,11 @@ impl Machine {
             .choose(wanted)
             .map_err(|error| failed("make work trees", &error))?;
         Ok(Machine {
+            global: global.clone(),
             store,
             backend,
             settings,
+            providers: providers(project),
         })
     }
 
@@ -66,7 +77,12 @@ impl Machine {
             begun,
             past,
             facts,
-            planner: Arc::new(NoPlanner),
+            planner: Arc::new(Downstream::new(
+                &self.global,
+                args.executor,
+                self.providers.clone(),
+                self.store.clone(),
+            )),
             store: self.store,
             executor: ShellExecutor::of_this_binary(SUPERVISE)
                 .map_err(|error| failed("find this program's own file", &error))?,
@@ -80,9 +96,30 @@ impl Machine {
                 .settings
                 .log_limit
                 .map_or(TraceOptions::DEFAULT_LIMIT, |size| size.0),
+            providers: self.providers,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }
+}
+
+/// Where secrets and ID tokens come from.
+pub(super) fn providers(project: &Project) -> Providers {
+    let sources = |sources: &Sources| sources.iter().map(source).collect();
+    Providers {
+        secrets: sources(&project.settings.secrets),
+        id_tokens: sources(&project.settings.id_tokens),
+        directory: project.checkout.root.clone(),
+        environment: std::env::vars_os().collect(),
+    }
+}
+
+fn source((key, source): (&String, &Source)) -> (String, SecretSource) {
+    let source = match source {
+        Source::Variable(name) => SecretSource::Variable(name.clone()),
+        Source::File(path) => SecretSource::File(path.clone()),
+        Source::Command(command) => SecretSource::Command(command.clone()),
+    };
+    (key.clone(), source)
 }
 
 /// The environment jobs start from.

@@ -1,7 +1,7 @@
 //! Earlier runs of the project: finding one, and its jobs by name.
 
 use tidegate_expr::job_group_name;
-use tidegate_pipeline::{JobIdx, Pipeline};
+use tidegate_pipeline::{JobIdx, Pipeline, PipelineId};
 use tidegate_run::StoredRun;
 use tidegate_store::{RunId, RunRecord, Store};
 
@@ -49,15 +49,33 @@ impl Past {
         self.find(id, |_| true)?.ok_or_else(none)
     }
 
+    /// As [`Past::choose`], where the number may be that of a downstream pipeline: the run it is of, and the pipeline.
+    pub(super) fn pipeline(&self, id: Option<u64>) -> Result<(RunRecord, PipelineId), Failure> {
+        let record = self.choose(id)?;
+        let pipeline = PipelineId(record.id.0);
+        Ok((self.top_of(record)?, pipeline))
+    }
+
+    /// The run that a downstream pipeline is of.
+    fn top_of(&self, mut record: RunRecord) -> Result<RunRecord, Failure> {
+        while let Some(parent) = record.parent {
+            let above = self.store.run(parent);
+            let above = above.map_err(|error| failed("find the run", &error))?;
+            record = above.ok_or_else(none)?;
+        }
+        Ok(record)
+    }
+
     /// The run of this number, else the newest that was stopped before its end.
     pub(super) fn stopped(&self, id: Option<u64>) -> Result<RunRecord, Failure> {
         let stopped = |record: &RunRecord| {
             record.finished.is_none() && !self.store.is_run_live(record.id).unwrap_or(true)
         };
-        self.find(id, stopped)?.ok_or_else(|| {
+        let found = self.find(id, stopped)?.ok_or_else(|| {
             Failure::unusable("no run of this project was stopped before its end")
                 .hint("`tidegate runs` lists the runs")
-        })
+        })?;
+        self.top_of(found)
     }
 
     fn find(
@@ -71,7 +89,11 @@ impl Past {
         };
         let record = self.store.run(RunId(id));
         let record = record.map_err(|error| failed("find the run", &error))?;
-        let record = record.filter(|record| record.project == self.key);
+        let is_ours = |record: &RunRecord| {
+            let top = self.top_of(record.clone());
+            record.project == self.key || top.is_ok_and(|top| top.project == self.key)
+        };
+        let record = record.filter(is_ours);
         let missing = || {
             Failure::unusable(format!("this project has no run {id}"))
                 .hint("`tidegate runs` lists the runs")
@@ -87,20 +109,24 @@ impl Past {
 
 /// The job of a full name, or all instances of the parallel job of that name.
 pub(super) fn jobs_named(pipeline: &Pipeline, name: &str) -> Result<Vec<JobIdx>, Failure> {
-    let exact: Vec<JobIdx> = pipeline.find(name).into_iter().collect();
-    let found = if exact.is_empty() {
-        let of_group = pipeline
-            .indexed()
-            .filter(|(_, job)| job_group_name(&job.name) == name);
-        of_group.map(|(at, _)| at).collect()
-    } else {
-        exact
-    };
+    let found = found_jobs(pipeline, name);
     if found.is_empty() {
         let names = pipeline.jobs.iter().map(|job| &*job.name);
         return Err(unknown(name, names));
     }
     Ok(found)
+}
+
+/// As [`jobs_named`], none where there is none.
+pub(super) fn found_jobs(pipeline: &Pipeline, name: &str) -> Vec<JobIdx> {
+    let exact: Vec<JobIdx> = pipeline.find(name).into_iter().collect();
+    if !exact.is_empty() {
+        return exact;
+    }
+    let of_group = pipeline
+        .indexed()
+        .filter(|(_, job)| job_group_name(&job.name) == name);
+    of_group.map(|(at, _)| at).collect()
 }
 
 /// Something about a run that failed, as `failed to …`.

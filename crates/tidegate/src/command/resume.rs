@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use tidegate_pipeline::{CacheOutcome, EventKind, Pipeline, PipelineId};
+use tidegate_pipeline::{CacheOutcome, EventKind, PipelineId};
 use tidegate_run::{Begun, Journal, Pins, Refused, Resumption};
 use tidegate_schedule::{Input, MetState};
 use tidegate_store::{RunId, RunRecord, StoreError};
 
 use super::machine::{Machine, failed};
-use super::past::{Past, failure, jobs_named};
+use super::past::{Past, failure};
 use super::run::perform;
+use super::run_tree::RunTree;
 use crate::cli::{Global, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
@@ -18,12 +19,17 @@ use crate::upkeep::{Limits, When, after_run};
 /// Goes on with the run the arguments mean.
 pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     let past = Past::open(global)?;
-    let record = match args.resume {
-        Some(id) => past.stopped(id)?,
-        None => past.choose(args.run)?,
+    let (record, scope) = match args.resume {
+        Some(id) => {
+            let record = past.stopped(id)?;
+            let scope = PipelineId(record.id.0);
+            (record, scope)
+        }
+        None => past.pipeline(args.run)?,
     };
     let facts = past.facts(record.id)?;
-    let asked = asked(&facts.pipeline, PipelineId(record.id.0), args)?;
+    let tree = RunTree::read(&past.store, record.id)?;
+    let asked = asked(&tree, scope, args)?;
     let log = past
         .store
         .open_run_log(record.id)
@@ -35,10 +41,9 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
             error => failed("go on with the run", &error),
         })?;
     let journal = Journal::read(&past.store, record.id).map_err(|error| failure(&error))?;
-    let pipeline = Arc::clone(&facts.pipeline);
     let pins = pins(&past, record.id, &journal)?;
     let past_run = Resumption::new(&past.store, record.id, facts.clone(), journal, asked);
-    let past_run = past_run.map_err(|error| refused(&pipeline, &record, &error))?;
+    let past_run = past_run.map_err(|error| refused(&tree, &record, &error))?;
     if record.finished.is_some() && !past_run.has_work() {
         let id = record.id;
         return Err(Failure::unusable(format!("run {id} is over")).hint(format!(
@@ -49,7 +54,7 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
         .base(&past.store, record.id)
         .map_err(|error| failure(&error))?;
     let project = Project::open(global, &args.scenario)?;
-    let machine = Machine::open(&project, args.workspace.as_deref())?;
+    let machine = Machine::open(global, &project, args.workspace.as_deref())?;
     let store = machine.store.clone();
     store
         .reopen_run(record.id)
@@ -78,25 +83,25 @@ fn pins(past: &Past, run: RunId, journal: &Journal) -> Result<Pins, Failure> {
 
 /// What a person wants of the scheduler.
 fn asked(
-    pipeline: &Pipeline,
-    id: PipelineId,
+    tree: &RunTree,
+    scope: PipelineId,
     args: &RunArgs,
 ) -> Result<Vec<(PipelineId, Input)>, Failure> {
     let mut asked = Vec::new();
     for name in &args.retry {
-        let jobs = jobs_named(pipeline, name)?;
-        asked.extend(jobs.into_iter().map(|job| (id, Input::Retry { job })));
+        let jobs = tree.named(scope, name)?.into_iter();
+        asked.extend(jobs.map(|(id, job)| (id, Input::Retry { job })));
     }
     for name in &args.play {
-        let jobs = jobs_named(pipeline, name)?;
-        asked.extend(jobs.into_iter().map(|job| (id, Input::Play { job })));
+        let jobs = tree.named(scope, name)?.into_iter();
+        asked.extend(jobs.map(|(id, job)| (id, Input::Play { job })));
     }
     Ok(asked)
 }
 
-fn refused(pipeline: &Pipeline, record: &RunRecord, error: &Refused) -> Failure {
-    let error = match error {
-        Refused::Illegal { error, .. } => error,
+fn refused(tree: &RunTree, record: &RunRecord, error: &Refused) -> Failure {
+    let (pipeline, error) = match error {
+        Refused::Illegal { pipeline, error } => (*pipeline, error),
         Refused::Stored(error) => return failure(error),
     };
     let (verb, expected) = match error.input {
@@ -107,11 +112,8 @@ fn refused(pipeline: &Pipeline, record: &RunRecord, error: &Refused) -> Failure 
         ),
         _ => return Failure::unusable(format!("failed to go on with run {}: {error}", record.id)),
     };
-    let name = error
-        .input
-        .job()
-        .and_then(|job| pipeline.jobs.get(job.at()))
-        .map_or("", |job| &*job.name);
+    let name = error.input.job();
+    let name = name.map_or_else(String::new, |job| tree.name(pipeline, job));
     let state = match error.state {
         MetState::Job { status, .. } => format!("it is {status}"),
         _ => error.to_string(),

@@ -20,12 +20,13 @@ use tidegate_store::{RunId, Store};
 use tidegate_workspace::Layer;
 use tidegate_world::{Subject, job_repository, tracked_paths, write_committed};
 
-use super::machine::{Machine, failed};
+use super::machine::{Machine, failed, providers};
 use super::selection::chosen;
 use super::{
     require_planned, require_valid, resume, selection, show_diagnostics, unsupported, watch,
 };
 use crate::cli::{Global, RunArgs};
+use crate::downstream::Origin;
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
 use crate::terminal::{style, tell};
@@ -117,7 +118,8 @@ pub(super) fn start(
         pins,
     } = planned;
     if let Some(config) = &loaded.config {
-        let problems = unsupported::problems(config, &pipeline, args.executor);
+        let providers = providers(project);
+        let problems = unsupported::problems(config, &pipeline, args.executor, &providers, false);
         if !problems.is_empty() {
             show_diagnostics(global, &loaded, &problems);
             return Err(Failure::unusable(
@@ -125,7 +127,7 @@ pub(super) fn start(
             ));
         }
     }
-    let setup = setup(project, args, pipeline, pins)?;
+    let setup = setup(global, project, args, pipeline, pins)?;
     let store = setup.store.clone();
     let ended = perform(global, args, setup);
     let when = match ended {
@@ -205,17 +207,19 @@ pub(super) fn pipeline_of(plan: &Plan) -> Result<Arc<Pipeline>, Failure> {
 }
 
 fn setup(
+    global: &Global,
     project: &Project,
     args: &RunArgs,
     pipeline: Arc<Pipeline>,
     pins: Pins,
 ) -> Result<RunSetup, Failure> {
-    let machine = Machine::open(project, args.workspace.as_deref())?;
+    let machine = Machine::open(global, project, args.workspace.as_deref())?;
     let key = project.key();
     warn_of_missing(&machine.store, &key, &pipeline)?;
     let begun = begin(&machine.store, &key).map_err(|error| failed("begin the run", &error))?;
     let base = base(project, &machine.store, begun.record.id, Keep::Run)?;
-    machine.setup(args, begun, base, facts(project, pipeline), pins, None)
+    let facts = facts(project, pipeline);
+    machine.setup(args, begun, base, facts, pins, None)
 }
 
 /// Says which artifacts of jobs that were left out cannot be had.
@@ -232,7 +236,7 @@ pub(super) fn missing_artifacts_of(name: &str) -> String {
 }
 
 /// What a run of the project is begun with; its jobs get their numbers when it starts.
-pub(super) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
+pub(crate) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
     let scenario = &project.scenario;
     let path = &scenario.project.path;
     let server = &scenario.server;
@@ -252,7 +256,7 @@ pub(super) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
             .default_timeout
             .map_or(DEFAULT_TIMEOUT, |period| period.0),
         shell: ShellKind::Bash,
-        origin: "".into(),
+        origin: Origin::text(project),
         base_of: None,
     }
 }
@@ -273,7 +277,7 @@ fn git(project: &Project) -> GitSpec {
 
 /// How long the tree that jobs start from is kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keep {
+pub(crate) enum Keep {
     /// With the run, so that another process can go on with it.
     Run,
     /// While this process needs it.
@@ -281,7 +285,7 @@ pub(super) enum Keep {
 }
 
 /// The tree all jobs start from: a picture of the files, below a repository of their own.
-pub(super) fn base(
+pub(crate) fn base(
     project: &Project,
     store: &Store,
     run: RunId,

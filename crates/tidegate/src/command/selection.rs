@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tidegate_config::{Config, Loaded};
 use tidegate_expr::job_group_name;
 use tidegate_glob::Fnmatch;
-use tidegate_pipeline::{EventKind, Pipeline, Status};
+use tidegate_pipeline::{Event, EventKind, Pipeline, Status};
 use tidegate_plan::Plan;
 use tidegate_report::explain;
 use tidegate_report::run::quoted;
@@ -60,7 +60,7 @@ pub(super) fn force(config: &mut Config, names: &[String]) {
         if names.iter().any(is_named) {
             let body = Arc::make_mut(&mut job.body);
             // A job without any rule is always in.
-            body.rules = Some(Vec::new());
+            body.rules = Some(Arc::default());
             body.only = None;
             body.except = None;
         }
@@ -138,7 +138,8 @@ fn failed_last(global: &Global) -> Result<Vec<String>, Failure> {
     let facts = past.facts(run)?;
     let journal = Journal::read(&past.store, run).map_err(|error| failure(&error))?;
     let mut failed = BTreeSet::new();
-    for event in &journal.events {
+    let own = |event: &&Event| event.pipeline.0 == run.0;
+    for event in journal.events.iter().filter(own) {
         if let EventKind::JobStatus { job, status, .. } = event.kind {
             match status {
                 Status::Failed => failed.insert(job),

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGINT, SIGQUIT};
+use tidegate_pipeline::JobIdx;
 use tidegate_plan::Detail;
-use tidegate_run::{JobPlace, ShellSetup};
+use tidegate_run::{Base, JobPlace, ShellSetup, StoredRun};
 use tidegate_store::RunId;
 
-use super::machine::{Machine, environment, failed};
-use super::past::jobs_named;
+use super::machine::{Machine, environment, failed, providers};
+use super::past::{Past, failure, found_jobs, jobs_named};
 use super::run::{Keep, base, facts, missing_artifacts_of, pipeline_of};
+use super::run_tree::RunTree;
 use super::{require_planned, require_valid};
 use crate::cli::{Global, ShellArgs};
 use crate::exit::{Exit, Failure};
@@ -32,24 +34,71 @@ pub(crate) fn run(global: &Global, args: &ShellArgs) -> Result<Exit, Failure> {
         .ok_or_else(Failure::shown)?;
     require_planned(global, &loaded, &plan)?;
     let pipeline = pipeline_of(&plan)?;
-    let [job] = jobs_named(&pipeline, &args.job)?[..] else {
+    let found = found_jobs(&pipeline, &args.job);
+    if found.is_empty() && args.job.contains('/') {
+        return downstream(global, args, &project);
+    }
+    if found.is_empty() {
+        jobs_named(&pipeline, &args.job)?;
+    }
+    let [job] = found[..] else {
         return Err(Failure::unusable(format!("`{}` is several jobs", args.job))
             .hint("`tidegate list` shows the names of all"));
     };
-    let machine = Machine::open(&project, args.workspace.as_deref())?;
+    let machine = Machine::open(global, &project, args.workspace.as_deref())?;
     let runs = machine.store.runs(Some(&project.key()), RUNS);
     let runs = runs.map_err(|error| failed("list the runs", &error))?;
     let runs: Vec<RunId> = runs.into_iter().map(|record| record.id).collect();
     let run = runs.first().copied().unwrap_or(RunId(0));
     let base = base(&project, &machine.store, run, Keep::Process)?;
+    let facts = facts(&project, pipeline);
+    open(args, &project, machine, base, facts, job, runs)
+}
+
+/// A shell in the place of a job of a downstream pipeline, as the last run that has it made that: it exists in runs alone.
+fn downstream(global: &Global, args: &ShellArgs, project: &Project) -> Result<Exit, Failure> {
+    let past = Past::open(global)?;
+    let (record, scope) = past.pipeline(None)?;
+    let tree = RunTree::read(&past.store, record.id)?;
+    let [(id, job)] = tree.named(scope, &args.job)?[..] else {
+        return Err(Failure::unusable(format!("`{}` is several jobs", args.job))
+            .hint("`tidegate runs` and `tidegate logs` show what the last run had"));
+    };
+    let facts = tree.get(id).map(|member| member.facts.clone());
+    let facts = facts.ok_or_else(|| Failure::unusable("the pipeline is gone"))?;
+    let of = facts.base_of.unwrap_or(RunId(id.0));
+    let base = past.facts(of)?.base(&past.store, of);
+    let base = base.map_err(|error| failure(&error))?;
+    let machine = Machine::open(global, project, args.workspace.as_deref())?;
+    let place = format!("run {}", record.id);
+    tell(&format!(
+        "`{}` is a job of a downstream pipeline: its files and variables are those of {place}\n",
+        args.job
+    ));
+    if !facts.pipeline.job(job).cross_needs.is_empty() {
+        tell("warning: artifacts of other pipelines are not in the shell\n");
+    }
+    open(args, project, machine, base, facts, job, vec![RunId(id.0)])
+}
+
+fn open(
+    args: &ShellArgs,
+    project: &Project,
+    machine: Machine,
+    base: Base,
+    facts: StoredRun,
+    job: JobIdx,
+    runs: Vec<RunId>,
+) -> Result<Exit, Failure> {
     let place = JobPlace::prepare(ShellSetup {
         store: machine.store,
         environment: environment(&project.settings.run),
         backend: machine.backend,
         base,
-        facts: facts(&project, pipeline),
+        facts,
         job,
         runs,
+        providers: providers(project),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     });
     let place = place.map_err(|error| failed("make the place of the job", &error))?;

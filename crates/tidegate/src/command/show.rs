@@ -14,7 +14,7 @@ pub(crate) fn run(global: &Global, args: &ShowArgs) -> Result<Exit, Failure> {
     let loaded = if args.origin {
         project.load_with_origins()?
     } else {
-        project.load()?
+        project.load_written()?
     };
     let job = args.job.as_deref();
     let text = match args.format {

@@ -1,7 +1,8 @@
 //! Keywords that are valid and cannot be carried out yet: named with their line, never ignored.
 
-use tidegate_config::{Config, Job, JobKind, NeedSpec};
-use tidegate_pipeline::Pipeline;
+use tidegate_config::{Config, Job, NeedSpec};
+use tidegate_pipeline::{Build, NotRunnable, Pipeline};
+use tidegate_run::{Providers, Unprovided};
 use tidegate_source::{Diagnostic, Span};
 
 use super::run::will_run;
@@ -10,17 +11,32 @@ use crate::cli::Executor;
 /// What the jobs of a pipeline ask for that a run cannot give.
 ///
 /// An image or a service needs a container engine, which is not used yet; who asks for the shell executor does without.
-pub(super) fn problems(
+///
+/// In a `downstream` pipeline jobs of the pipelines above can be needed; there are none above others.
+pub(crate) fn problems(
     config: &Config,
     pipeline: &Pipeline,
     executor: Option<Executor>,
+    providers: &Providers,
+    downstream: bool,
 ) -> Vec<Diagnostic> {
     let jobs = config
         .jobs
         .values()
         .filter(|job| will_run(pipeline, &job.name));
+    let build = |job: &Job| {
+        pipeline
+            .find(&job.name)
+            .and_then(|at| pipeline.job(at).build())
+    };
+    let all = jobs.flat_map(|job| {
+        let of_build = build(job).map(|build| of_build(job, build, providers));
+        of_job(job, executor, downstream)
+            .into_iter()
+            .chain(of_build.into_iter().flatten())
+    });
     let mut problems: Vec<Diagnostic> = Vec::new();
-    for problem in jobs.flat_map(|job| of_job(job, executor)) {
+    for problem in all {
         // Instances of a parallel job share their keywords.
         if !problems.contains(&problem) {
             problems.push(problem);
@@ -29,7 +45,7 @@ pub(super) fn problems(
     problems
 }
 
-fn of_job(job: &Job, executor: Option<Executor>) -> Vec<Diagnostic> {
+fn of_job(job: &Job, executor: Option<Executor>, downstream: bool) -> Vec<Diagnostic> {
     let body = &job.body;
     let mut problems = Vec::new();
     let mut say = |keyword: &str, span: Span, what: &str| {
@@ -39,13 +55,6 @@ fn of_job(job: &Job, executor: Option<Executor>) -> Vec<Diagnostic> {
         );
         problems.push(Diagnostic::error("not-built-yet", text).at(span));
     };
-    if let JobKind::Bridge(trigger) = &body.kind {
-        say(
-            "trigger",
-            trigger.span,
-            "pipelines triggered by a pipeline are not run",
-        );
-    }
     if executor.is_none() {
         let hint =
             "containers are not run; `--executor shell` runs the job in the shell of this machine";
@@ -57,29 +66,81 @@ fn of_job(job: &Job, executor: Option<Executor>) -> Vec<Diagnostic> {
         }
     }
     for need in job.needs.iter().flat_map(|needs| &needs.entries) {
-        let what = "artifacts of other pipelines are not fetched";
         match need {
-            NeedSpec::Pipeline { pipeline, .. } => say("needs:pipeline", pipeline.span, what),
-            NeedSpec::Project { project, .. } => say("needs:project", project.span, what),
-            NeedSpec::Job { .. } | NeedSpec::Any { .. } => {}
+            NeedSpec::Pipeline(need) if need.job.is_some() && !downstream => {
+                let what = "there is no pipeline above this one that could be meant";
+                say("needs:pipeline", need.pipeline.span, what);
+            }
+            NeedSpec::Project(need) => {
+                let what = "artifacts of other projects are not fetched";
+                say("needs:project", need.project.span, what);
+            }
+            NeedSpec::Pipeline(_) | NeedSpec::Job { .. } | NeedSpec::Any(_) => {}
         }
     }
     for (keyword, _) in &body.further {
         match &*keyword.value {
-            "run" => say("run", keyword.span, "steps have no executor"),
-            "secrets" | "id_tokens" | "identity" => {
-                say(
-                    &keyword.value,
-                    keyword.span,
-                    "no provider can be configured",
-                );
+            "identity" => {
+                let what = "nothing here can sign in at Google Cloud as GitLab's server does";
+                say("identity", keyword.span, what);
             }
-            "inputs" => say("inputs", keyword.span, "inputs of jobs are not handed over"),
-            "release" => say("release", keyword.span, "there is no server to release on"),
-            "dast_configuration" => say("dast_configuration", keyword.span, "there is no scanner"),
-            // A folder that is published is an artifact, and kept as one.
+            "dast_configuration" => {
+                let what = "its profiles are kept by GitLab's server";
+                say("dast_configuration", keyword.span, what);
+            }
             _ => {}
         }
     }
+    problems
+}
+
+/// What a job that runs scripts asks for in vain.
+fn of_build(job: &Job, build: &Build, providers: &Providers) -> Vec<Diagnostic> {
+    let span = |wanted: &str| {
+        let mut keywords = job.body.further.iter().map(|(keyword, _)| keyword);
+        let found = keywords.find(|keyword| *keyword.value == *wanted);
+        found.map_or(Span::NONE, |keyword| keyword.span)
+    };
+    let mut problems = Vec::new();
+    for missing in providers.unprovided(build) {
+        let Unprovided {
+            keyword,
+            variable,
+            key,
+        } = missing;
+        let text = format!(
+            "`{keyword}` of the job `{}`: nothing says where `{variable}` comes from",
+            job.base
+        );
+        let help = format!(
+            "add to `[{keyword}]` in tidegate.toml, or in your own settings: \"{key}\" = {{ variable = \"…\" }}, or `file`, or `command`"
+        );
+        problems.push(
+            Diagnostic::error("not-provided", text)
+                .at(span(keyword))
+                .help(help),
+        );
+    }
+    let (keyword, what) = match build.not_runnable() {
+        None => return problems,
+        Some(NotRunnable::Function { step }) => {
+            let what = format!("the step `{step}` is a function; only steps with `script` are run");
+            ("run", what)
+        }
+        Some(NotRunnable::Expression { text }) => {
+            let keyword = match build.is_stepwise() {
+                true => "run",
+                false => "inputs",
+            };
+            let what =
+                format!("`{text}` is no declared input; other expressions are not evaluated");
+            (keyword, what)
+        }
+    };
+    let text = format!(
+        "`{keyword}` of the job `{}` cannot be carried out yet: {what}",
+        job.base
+    );
+    problems.push(Diagnostic::error("not-built-yet", text).at(span(keyword)));
     problems
 }

@@ -73,6 +73,7 @@ impl ReadingRecord {
             limits: self.limits.limits(),
             strict_includes: self.strict_includes,
             record_origins: false,
+            keep_written: true,
         }
     }
 }

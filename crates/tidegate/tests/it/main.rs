@@ -2,6 +2,7 @@
 
 mod broken;
 mod cache;
+mod downstream;
 mod durability;
 mod files;
 mod hostile;
@@ -12,9 +13,11 @@ mod past;
 mod predefined;
 mod quickstart;
 mod recording;
+mod results;
 mod resume;
 mod run;
 mod scenario;
+mod secrets;
 mod selection;
 mod served;
 mod settings;

@@ -237,17 +237,19 @@ fn values_given_on_the_command_line_win() {
 
 #[test]
 fn what_cannot_be_carried_out_yet_is_named_with_its_line() {
-    let repo = repository("child:\n  trigger:\n    include: child.yml\nother: {script: [echo]}\n");
+    let repo = repository(
+        "far:\n  script: [echo]\n  needs: [{project: g/p, ref: main, job: j, artifacts: true}]\nother: {script: [echo]}\n",
+    );
     let ended = repo.run(&["run"]);
     insta::assert_snapshot!(steady(&ended), @"
     exit code: 2
     ----- stdout
     ----- stderr
-    error[not-built-yet]: `trigger` of the job `child` cannot be carried out yet: pipelines triggered by a pipeline are not run
-     --> .gitlab-ci.yml:3:5
+    error[not-built-yet]: `needs:project` of the job `far` cannot be carried out yet: artifacts of other projects are not fetched
+     --> .gitlab-ci.yml:3:21
       |
-    3 |     include: child.yml
-      |     ^^^^^^^^^^^^^^^^^^
+    3 |   needs: [{project: g/p, ref: main, job: j, artifacts: true}]
+      |                     ^^^
 
     error: the run needs what Tidegate cannot do yet
     ");

@@ -212,7 +212,7 @@ fn equal_keys_share_their_text() {
 
 /// The source text of a node.
 fn slice(text: &str, span: Span) -> &str {
-    &text[span.start as usize..span.end as usize]
+    &text[span.start() as usize..span.end() as usize]
 }
 
 #[test]

@@ -56,14 +56,14 @@ fn damage(seed: &[u8], other: &[u8], dice: &mut Dice) -> Vec<u8> {
 /// Spans lie in the text, and children of a written collection do not begin before it.
 fn check_spans(node: &Node, length: usize) {
     assert!(
-        node.span.start <= node.span.end && node.span.end as usize <= length,
+        node.span.start() <= node.span.end() && node.span.end() as usize <= length,
         "{node:?}"
     );
     match &node.value {
         Value::Seq(items) => items.iter().for_each(|item| check_spans(item, length)),
         Value::Map(map) => {
             for (key, node) in map.iter() {
-                assert!(key.span.end as usize <= length);
+                assert!(key.span.end() as usize <= length);
                 check_spans(node, length);
             }
         }
@@ -92,7 +92,7 @@ fn damaged_files_neither_panic_nor_hang() {
             }
             Err(error) => {
                 assert!(!error.to_string().is_empty());
-                assert!(error.span.end as usize <= text.len(), "{error:?}");
+                assert!(error.span.end() as usize <= text.len(), "{error:?}");
             }
         }
     }

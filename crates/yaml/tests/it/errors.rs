@@ -31,3 +31,14 @@ fn texts_load_or_fail_with_gitlabs_words() {
         wrong.join("\n")
     );
 }
+
+#[test]
+fn the_slip_in_a_text_of_libyaml_is_kept() {
+    let got = load(b"a: \"\\x4x\"", FileId(0), &Limits::default());
+    assert_eq!(
+        got.err().map(|error| error.to_string()).as_deref(),
+        Some(
+            "(<unknown>): did not find expected hexdecimal number while parsing a quoted scalar at line 1 column 4"
+        )
+    );
+}

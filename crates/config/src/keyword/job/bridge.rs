@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidegate_yaml::{Key, Node};
 
-use super::body::{body, keywords};
+use super::body::{add_written, body};
 use super::shared::{
     KEYS, OWN_KEYS, Surroundings, WrittenJob, first_checks, own_checks, shared_checks,
     shared_entries, shown_name, when,
@@ -71,22 +71,18 @@ pub(crate) fn bridge(
         Some(trigger) => trigger?,
         None => mirror(mirrored.into_iter().next()?),
     };
-    let (mut body, inherit, rules) = body(JobKind::Bridge(trigger), shared);
-    let rules_written = map.contains("rules");
-    let rules = rules.unwrap_or_default();
-    body.rules = rules_written.then_some(rules.rules);
+    let (mut body, inherit) = body(JobKind::Bridge(Box::new(trigger)), shared);
     body.when = when;
     body.allow_failure = allow_failure
         .zip(allow)
-        .map(|(value, node)| Spanned::new(AllowFailureSpec::Always(value), node.span));
-    body.resource_group = resource_group;
-    body.keywords = keywords(map, around.defaults, &inherit, &INHERITED);
+        .map(|(value, node)| Box::new(Spanned::new(AllowFailureSpec::Always(value), node.span)));
+    body.resource_group = resource_group.map(Box::new);
+    add_written(cx, &mut body, node, around.defaults, &inherit, &INHERITED);
     Some(WrittenJob {
         name: shown,
         span: key.span,
         body: Arc::new(body),
         needs,
-        rule_needs: rules.needs,
         dependencies: None,
         parallel,
     })
@@ -96,13 +92,13 @@ fn mirrored(needs: Option<&WrittenNeeds>) -> Vec<&WrittenNeed> {
     let entries = needs.map_or(&[][..], |needs| &needs.entries);
     let mirrors = entries
         .iter()
-        .filter(|need| matches!(need, WrittenNeed::Mirror { .. }));
+        .filter(|need| matches!(need, WrittenNeed::Mirror(_)));
     mirrors.collect()
 }
 
 fn mirror(need: &WrittenNeed) -> Trigger {
     let project = match need {
-        WrittenNeed::Mirror { pipeline } => pipeline.clone(),
+        WrittenNeed::Mirror(pipeline) => pipeline.clone(),
         _ => Spanned::default_value("".into()),
     };
     Trigger {

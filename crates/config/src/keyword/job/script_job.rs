@@ -6,12 +6,11 @@ use tidegate_pipeline::{Artifacts, When};
 use tidegate_source::Span;
 use tidegate_yaml::{Key, Map, Node};
 
-use super::body::{body, keywords};
+use super::body::{add_written, body};
 use super::shared::{
     KEYS, OWN_KEYS, SharedEntries, Start, Surroundings, WrittenJob, first_checks, own_checks,
     shared_checks, shared_entries, shown_name, when,
 };
-use crate::json::to_json;
 use crate::keyword::artifacts::artifacts;
 use crate::keyword::cache::caches;
 use crate::keyword::default::{Entry, KEYS as DEFAULT_KEYS};
@@ -71,18 +70,6 @@ const ENTERPRISE_KEYS: [&str; 3] = ["secrets", "identity", "dast_configuration"]
 const WHENS: [&str; 5] = ["on_success", "on_failure", "always", "manual", "delayed"];
 const WHENS_TEXT: &str = "should be one of: on_success, on_failure, always, manual, delayed";
 
-/// Keywords the model keeps as JSON.
-const FURTHER: [&str; 8] = [
-    "release",
-    "id_tokens",
-    "secrets",
-    "inputs",
-    "run",
-    "pages",
-    "identity",
-    "dast_configuration",
-];
-
 /// What a job says of itself, before its entries.
 struct OwnFields {
     when: Option<Spanned<When>>,
@@ -113,6 +100,7 @@ pub(crate) fn job(
     let shared = shared_entries(cx, &place, map, around, &mut below);
     let entries = Entries {
         place: &place,
+        node,
         map,
         around,
         inherit: shared.inherit.clone(),
@@ -124,7 +112,7 @@ pub(crate) fn job(
         needed_dependencies(&mut check, dependencies, written.needs.as_ref());
     }
     if let Some(node) = specified(map, "inputs") {
-        input_values(&mut check, node);
+        input_values(cx, &mut check, node);
     }
     let rules_place = place.child("rules");
     let mut passed = check.passed() && below.is_empty();
@@ -226,6 +214,7 @@ fn publish(check: &mut Check<'_>, key: &Key, map: &Map) {
 /// The entries below a job, read in GitLab's order.
 struct Entries<'a> {
     place: &'a Place<'a>,
+    node: &'a Node,
     map: &'a Map,
     around: &'a Surroundings<'a>,
     inherit: Inherit,
@@ -272,31 +261,50 @@ fn read_entries(
     mut entries: Entries<'_>,
     shared: SharedEntries,
 ) -> WrittenJob {
-    let (mut body, inherit, rules) = body(JobKind::Build, shared);
+    let (mut body, inherit) = body(JobKind::Build, shared);
     let defaults = entries.around.defaults;
     let (parent, map) = (entries.place, entries.map);
+    let mut script = |place: &Place<'_>, node: &Node, faults: &mut Faults| {
+        let read = |faults: &mut Faults| script(place, node, faults).map(Arc::from);
+        cx.shared(|it| &mut it.scripts, node, faults, |_, faults| read(faults))
+    };
     body.before_script = entries
-        .inheritable("before_script", defaults.before_script.as_ref(), script)
+        .inheritable(
+            "before_script",
+            defaults.before_script.as_ref(),
+            &mut script,
+        )
         .unwrap_or_default();
-    body.script = entries.own("script", script).unwrap_or_default();
+    body.script = entries.own("script", &mut script).unwrap_or_default();
     body.after_script = entries
-        .inheritable("after_script", defaults.after_script.as_ref(), script)
+        .inheritable("after_script", defaults.after_script.as_ref(), &mut script)
         .unwrap_or_default();
-    body.pre_get_sources_script = entries
-        .inheritable("hooks", defaults.hooks.as_ref(), hooks)
-        .unwrap_or_default();
+    let hooks = entries.inheritable("hooks", defaults.hooks.as_ref(), |place, node, faults| {
+        hooks(place, node, faults).map(Arc::from)
+    });
+    body.pre_get_sources_script = hooks.unwrap_or_default();
     let caches = entries.inheritable("cache", defaults.cache.as_ref(), |_, node, faults| {
-        caches(cx, Some(parent), node, faults)
+        cx.shared(
+            |it| &mut it.caches,
+            node,
+            faults,
+            |cx, faults| caches(cx, Some(parent), node, faults).map(Arc::from),
+        )
     });
     body.caches = caches.unwrap_or_default();
     let image_span = map.get("image").map_or(Span::NONE, |node| node.span);
-    let image = entries.inheritable("image", defaults.image.as_ref(), image);
+    let image = entries.inheritable("image", defaults.image.as_ref(), |place, node, faults| {
+        image(place, node, faults).map(Arc::new)
+    });
     body.image = image.map(|image| Spanned::new(image, image_span));
-    body.services = entries
-        .inheritable("services", defaults.services.as_ref(), services)
-        .unwrap_or_default();
+    let services = entries.inheritable(
+        "services",
+        defaults.services.as_ref(),
+        |place, node, faults| services(place, node, faults).map(Arc::from),
+    );
+    body.services = services.unwrap_or_default();
     body.timeout = match map.get("timeout").filter(|node| !node.is_null()) {
-        Some(_) => entries.own("timeout", timeout),
+        Some(_) => entries.own("timeout", timeout).map(Box::new),
         None => {
             // A timeout in `default` has no effect in GitLab, but its faults are repeated.
             entries.inheritable("timeout", defaults.timeout.as_ref(), |_, _, _| None);
@@ -307,28 +315,38 @@ fn read_entries(
     let retry = entries.inheritable("retry", defaults.retry.as_ref(), |_, node, faults| {
         retry(cx, node, faults)
     });
-    body.retry = retry.map(|retry| Spanned::new(retry, retry_span));
-    body.tags = entries
-        .inheritable("tags", defaults.tags.as_ref(), tags)
-        .unwrap_or_default();
+    body.retry = retry.map(|retry| Box::new(Spanned::new(retry, retry_span)));
+    let tags = entries.inheritable("tags", defaults.tags.as_ref(), |place, node, faults| {
+        let read = |faults: &mut Faults| tags(place, node, faults).map(Arc::from);
+        cx.shared(|it| &mut it.tags, node, faults, |_, faults| read(faults))
+    });
+    body.tags = tags.unwrap_or_default();
     let span = map.get("artifacts").map_or(Span::NONE, |node| node.span);
     let artifacts = entries.inheritable(
         "artifacts",
         defaults.artifacts.as_ref(),
-        |place, node, faults| shared_artifacts(cx, place, node, faults),
+        |place, node, faults| {
+            let read = |faults: &mut Faults| artifacts(place, node, faults).map(Arc::new);
+            cx.shared(
+                |it| &mut it.artifacts,
+                node,
+                faults,
+                |_, faults| read(faults),
+            )
+        },
     );
     body.artifacts = artifacts.map(|artifacts| Spanned::new(artifacts, span));
     let needs = entries.own("needs", |place, node, faults| {
         needs(cx, place, node, Needing::Job, faults)
     });
-    body.coverage = entries.own("coverage", coverage);
+    body.coverage = entries.own("coverage", coverage).map(Box::new);
     entries.checked("release", release);
     let parallel = entries.own("parallel", |place, node, faults| {
         parallel(place, node, true, faults)
     });
     body.allow_failure = entries.own("allow_failure", |place, node, faults| {
         let value = allow_failure(place, node, faults)?;
-        Some(Spanned::new(value, node.span))
+        Some(Box::new(Spanned::new(value, node.span)))
     });
     entries.inheritable(
         "id_tokens",
@@ -348,36 +366,22 @@ fn read_entries(
         entries.checked("identity", identity);
         entries.checked("dast_configuration", dast_configuration);
     }
-    let rules_written = map.contains("rules");
-    let rules = rules.unwrap_or_default();
-    body.rules = rules_written.then_some(rules.rules);
-    body.keywords = keywords(map, defaults, &inherit, &DEFAULT_KEYS);
+    add_written(
+        cx,
+        &mut body,
+        entries.node,
+        defaults,
+        &inherit,
+        &DEFAULT_KEYS,
+    );
     WrittenJob {
         name: "".into(),
         span: Span::NONE,
         body: Arc::new(body),
         needs,
-        rule_needs: rules.needs,
         dependencies: None,
         parallel,
     }
-}
-
-fn shared_artifacts(
-    cx: &mut Context<'_>,
-    place: &Place<'_>,
-    node: &Node,
-    faults: &mut Faults,
-) -> Option<Artifacts> {
-    if let Some(known) = cx.artifacts.known(node) {
-        return Some(known);
-    }
-    let before = faults.len();
-    let found = artifacts(place, node, faults)?;
-    if faults.len() == before {
-        cx.artifacts.keep(node, &found);
-    }
-    Some(found)
 }
 
 fn needed_dependencies(check: &mut Check<'_>, dependencies: &[Text], needs: Option<&WrittenNeeds>) {
@@ -392,8 +396,8 @@ fn needed_dependencies(check: &mut Check<'_>, dependencies: &[Text], needs: Opti
     for need in &needs.entries {
         match need {
             WrittenNeed::Job(job, _) => names.push(&job.name.value),
-            WrittenNeed::Any { alternatives, .. } => {
-                names.extend(alternatives.iter().map(|job| &*job.name.value));
+            WrittenNeed::Any(any) => {
+                names.extend(any.alternatives.iter().map(|job| &*job.name.value));
             }
             _ => continue,
         }
@@ -420,7 +424,8 @@ fn needed_dependencies(check: &mut Check<'_>, dependencies: &[Text], needs: Opti
 
 /// Where a rule asks for the state of caches the job does not have.
 fn cacheless_clause(body: &JobBody) -> Option<Span> {
-    let mut clauses = body.rules.iter().flatten().flat_map(|rule| &rule.clauses);
+    let rules = body.rules.as_deref().unwrap_or_default();
+    let mut clauses = rules.iter().flat_map(|rule| &rule.clauses);
     clauses.find_map(|clause| match clause {
         Clause::Cache(clause) if clause.of.is_empty() && body.caches.is_empty() => {
             Some(clause.span)
@@ -433,15 +438,9 @@ fn finish(written: &mut WrittenJob, own: OwnFields, map: &Map) {
     written.dependencies = own.dependencies;
     let body = Arc::make_mut(&mut written.body);
     body.when = own.when;
-    body.start_in = own.start_in;
-    body.manual_confirmation = own.manual_confirmation;
-    body.resource_group = own.resource_group;
-    for (name, node) in &body.keywords {
-        if FURTHER.contains(&&**name) {
-            let text = Spanned::new(name.clone(), node.span);
-            body.further.push((text, to_json(&node.value)));
-        }
-    }
+    body.start_in = own.start_in.map(Box::new);
+    body.manual_confirmation = own.manual_confirmation.map(Box::new);
+    body.resource_group = own.resource_group.map(Box::new);
     if is_pages_job(&written.name, map) {
         publish_folder(body, map);
     }
@@ -453,11 +452,12 @@ fn publish_folder(body: &mut JobBody, map: &Map) {
         Some(text) => text.value.clone(),
         None => DEFAULT_FOLDER.into(),
     };
-    body.publish = Some(folder.unwrap_or_else(|| Spanned::default_value(path.clone())));
+    let folder = folder.unwrap_or_else(|| Spanned::default_value(path.clone()));
+    body.publish = Some(Box::new(folder));
     let artifacts = body
         .artifacts
-        .get_or_insert_with(|| Spanned::default_value(Artifacts::default()));
+        .get_or_insert_with(|| Spanned::default_value(Arc::new(Artifacts::default())));
     if !artifacts.value.paths.contains(&path) {
-        artifacts.value.paths.push(path);
+        Arc::make_mut(&mut artifacts.value).paths.push(path);
     }
 }

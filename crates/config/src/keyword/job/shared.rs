@@ -10,14 +10,16 @@ use crate::keyword::default::Defaults;
 use crate::keyword::environment::environment;
 use crate::keyword::inherit::{Inherit, inherit};
 use crate::keyword::needs::WrittenNeeds;
-use crate::keyword::only_except::{default_policy, policy};
+use crate::keyword::only_except::policy;
 use crate::keyword::parallel::Parallel;
-use crate::keyword::rules::{RulesOf, WrittenRules, ends_with_bare_when, rules};
+use crate::keyword::rules::{RulesOf, ends_with_bare_when, rules};
 use crate::keyword::simple::{interruptible, stage};
 use crate::keyword::variables::{Form, variables};
 use crate::ruby::{Keys, to_s};
 use crate::typed::{Check, Context, Faults, Place, flatten, is_blank_key, key_text, specified};
-use crate::{EnvironmentSpec, JobBody, Policy, PolicyKind, Spanned, Text, VariableDefinition};
+use crate::{
+    EnvironmentSpec, JobBody, Policy, PolicyKind, Rule, Spanned, Text, VariableDefinition,
+};
 
 /// Keys that jobs and trigger jobs share.
 pub(super) const KEYS: [&str; 12] = [
@@ -60,8 +62,6 @@ pub(crate) struct WrittenJob {
     pub body: Arc<JobBody>,
     /// Its needs.
     pub needs: Option<WrittenNeeds>,
-    /// The needs of its rules, by index.
-    pub rule_needs: Vec<(usize, WrittenNeeds)>,
     /// Its dependencies.
     pub dependencies: Option<Vec<Text>>,
     /// Its parallelism.
@@ -146,10 +146,10 @@ pub(super) fn own_checks(cx: &Context<'_>, check: &mut Check<'_>, map: &Map, nod
 /// The entries that come first below every job.
 pub(super) struct SharedEntries {
     pub stage: Option<Text>,
-    pub only: Option<Policy>,
-    pub except: Option<Policy>,
-    pub rules: Option<WrittenRules>,
-    pub variables: Vec<VariableDefinition>,
+    pub only: Option<Arc<Policy>>,
+    pub except: Option<Arc<Policy>>,
+    pub rules: Option<Arc<[Rule]>>,
+    pub variables: Arc<[VariableDefinition]>,
     pub inherit: Inherit,
     pub environment: Option<EnvironmentSpec>,
     pub interruptible: Option<Spanned<bool>>,
@@ -166,10 +166,17 @@ pub(super) fn shared_entries(
     let found = |key| specified(map, key);
     let stage = found("stage").and_then(|node| stage(&place.child("stage"), node, faults));
     let only = positive(cx, place, map, around, faults);
-    let except = negative(cx, place, map, faults);
+    let except = negative(cx, place, map, faults).map(Arc::new);
     let rules = written_rules(cx, place, map, around, faults);
-    let variables = found("variables").map_or_else(Vec::new, |node| {
-        variables(Form::Job, &place.child("variables"), node, faults)
+    let variables = found("variables").and_then(|node| {
+        let place = place.child("variables");
+        let read = |faults: &mut Faults| variables(Form::Job, &place, node, faults).into();
+        cx.shared(
+            |it| &mut it.variables,
+            node,
+            faults,
+            |_, faults| Some(read(faults)),
+        )
     });
     let inherit = found("inherit").map_or_else(Inherit::all, |node| {
         inherit(&place.child("inherit"), node, faults)
@@ -188,8 +195,8 @@ pub(super) fn shared_entries(
         stage,
         only,
         except,
-        rules,
-        variables,
+        rules: map.contains("rules").then(|| rules.unwrap_or_default()),
+        variables: variables.unwrap_or_default(),
         inherit,
         environment,
         interruptible,
@@ -202,34 +209,19 @@ fn written_rules(
     map: &Map,
     around: &Surroundings<'_>,
     faults: &mut Faults,
-) -> Option<WrittenRules> {
-    let node = map.get("rules")?;
-    if node.is_null() {
-        return Some(WrittenRules::default());
-    }
+) -> Option<Arc<[Rule]>> {
+    let node = specified(map, "rules")?;
     let before = faults.len();
-    let found = shared_rules(cx, place, node, faults);
+    let found = cx.shared(
+        |it| &mut it.rules,
+        node,
+        faults,
+        |cx, faults| rules(cx, &place.child("rules"), node, RulesOf::Job, faults).map(Arc::from),
+    );
     if faults.len() == before && !around.workflow_rules && ends_with_bare_when(node) {
         cx.remarks.push(may_duplicate(place, node.span));
     }
     found
-}
-
-fn shared_rules(
-    cx: &mut Context<'_>,
-    place: &Place<'_>,
-    node: &Node,
-    faults: &mut Faults,
-) -> Option<WrittenRules> {
-    if let Some(known) = cx.rules.known(node) {
-        return Some(known);
-    }
-    let before = (faults.len(), cx.remarks.len());
-    let found = rules(cx, &place.child("rules"), node, RulesOf::Job, faults)?;
-    if (faults.len(), cx.remarks.len()) == before {
-        cx.rules.keep(node, &found);
-    }
-    Some(found)
 }
 
 /// GitLab's one warning (reference `config.md` §11).
@@ -249,7 +241,7 @@ fn positive(
     map: &Map,
     around: &Surroundings<'_>,
     faults: &mut Faults,
-) -> Option<Policy> {
+) -> Option<Arc<Policy>> {
     let written = policy_of(
         cx,
         place,
@@ -262,9 +254,9 @@ fn positive(
         faults,
     );
     match written {
-        Some(policy) => policy,
+        Some(policy) => policy.map(Arc::new),
         None if map.contains("rules") || around.workflow_rules => None,
-        None => Some(default_policy(cx)),
+        None => Some(cx.default_policy()),
     }
 }
 
