@@ -23,12 +23,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tidegate_exec::{CancelReason, Canceller};
 use tidegate_pipeline::{Attempt, EventKind, JobIdx, JobKey, PipelineId, Status};
 use tidegate_schedule::{CancelCause, Input, ResourceGroups};
-use tidegate_store::RunLog;
+use tidegate_store::{RunId, RunLog};
 
 use crate::control::{Control, Interrupt};
 use crate::downstream::Planner;
 use crate::job::Shared;
 use crate::message::Message;
+use crate::redundant::superseded_by;
 use crate::setup::{Base, Begun, Observer, RunEnd, RunError, RunSetup};
 use pipeline_run::PipelineRun;
 pub use resume::{Refused, Resumption};
@@ -76,6 +77,8 @@ pub fn run(
         providers: setup.providers,
         sender,
     };
+    // Who resumes a run wants it, whatever is newer.
+    let redundant = setup.past.is_some() && superseded_by(&shared.store, record.id)?.is_some();
     let pipeline = PipelineRun::new(record, setup.facts, None, shared);
     let engine = Engine {
         root,
@@ -87,6 +90,7 @@ pub fn run(
         threads: Vec::new(),
         timers: BTreeMap::new(),
         interrupted: None,
+        redundant,
         planner: setup.planner,
         parallel: setup.parallel.get(),
         log,
@@ -112,6 +116,8 @@ struct Engine<'o> {
     threads: Vec<JoinHandle<()>>,
     timers: BTreeMap<(Instant, PipelineId, JobIdx), Attempt>,
     interrupted: Option<Interrupt>,
+    /// It is known that a newer run makes this one redundant.
+    redundant: bool,
     planner: Arc<dyn Planner>,
     parallel: usize,
     log: RunLog,
@@ -224,9 +230,24 @@ impl Engine<'_> {
             };
             self.take(message)?;
         }
+        self.heed_newer_run()?;
         self.log.flush()?;
         self.pipeline(self.root).shared.pins.let_old_go();
         self.observer.tick(now_ms());
+        Ok(())
+    }
+
+    /// A newer run of the same ref makes this one redundant; each pipeline is judged by its own settings.
+    fn heed_newer_run(&mut self) -> Result<(), RunError> {
+        let store = &self.pipeline(self.root).shared.store;
+        if self.redundant || superseded_by(store, RunId(self.root.0))?.is_none() {
+            return Ok(());
+        }
+        self.redundant = true;
+        let all: Vec<PipelineId> = self.pipelines.keys().copied().collect();
+        for id in all {
+            self.apply(id, Input::NewCommit)?;
+        }
         Ok(())
     }
 

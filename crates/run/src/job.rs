@@ -23,6 +23,7 @@ use crate::results::Promised;
 use crate::secrets::{Providers, Requests};
 use crate::setup::ProjectFacts;
 use crate::snapshot::layers;
+use crate::sources::Sources;
 use crate::storage::{Collected, JobStorage};
 use crate::trees::Trees;
 
@@ -118,7 +119,8 @@ fn attempt_job(shared: &Shared, mut task: Task) -> Result<(JobEnd, Option<Left>)
         };
         return Ok((end, None));
     }
-    let workspace = workspace(shared, &trees, &caches, &task.artifacts)?;
+    let base = Sources::of(&variables)?.layers(&shared.base)?;
+    let workspace = workspace(shared, &trees, base, &caches, &task.artifacts)?;
     let collected = Collected::default();
     let place = (&trees, Arc::clone(&workspace));
     let ran = run(shared, task, place, runner, caches, &collected);
@@ -172,10 +174,11 @@ pub(crate) fn variables(
 fn workspace(
     shared: &Shared,
     trees: &Trees,
+    base: Vec<Layer>,
     caches: &[ResolvedCache],
     artifacts: &[(Artifact, Lease)],
 ) -> Result<Arc<Workspace>, String> {
-    let mut stack = shared.base.clone();
+    let mut stack = base;
     for found in caches.iter().filter_map(|cache| cache.found.as_ref()) {
         stack.extend(layers(&found.entry.layers));
     }

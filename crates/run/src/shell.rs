@@ -25,6 +25,7 @@ use crate::pins::Pins;
 use crate::secrets::{Providers, Requests};
 use crate::setup::Base;
 use crate::snapshot::layers;
+use crate::sources::Sources;
 use crate::stored_run::StoredRun;
 use crate::trees::Trees;
 
@@ -101,7 +102,7 @@ impl JobPlace {
         let variables = variables(&spec, &runner, &trees)?;
         write_file_variables(&variables, &trees.temp_dir).map_err(text)?;
         let (found, leases): (Vec<Artifact>, Vec<Lease>) = found.into_iter().unzip();
-        let mut stack = setup.base.layers.clone();
+        let mut stack = Sources::of(&variables)?.layers(&setup.base.layers)?;
         for cache in caches.iter().filter_map(|cache| cache.found.as_ref()) {
             stack.extend(layers(&cache.entry.layers));
         }

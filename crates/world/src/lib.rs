@@ -18,6 +18,7 @@ mod credentials;
 mod lock;
 mod shelf;
 mod sources;
+mod submodules;
 
 mod address;
 mod budget;
@@ -43,4 +44,5 @@ pub use lock::{Lock, LockError};
 pub use plain::{plain_file, plain_files};
 pub use shelf::{NoShelf, Shelf};
 pub use sources::{FetchLimits, Location, ProjectSource, RemotePolicy, Sources, TemplateSource};
+pub use submodules::{Submodule, submodules};
 pub use wildcard::wildcard_matches;

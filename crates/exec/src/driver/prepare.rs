@@ -1,6 +1,7 @@
 //! What comes before the first script of the user: the environment, the files, caches and artifacts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_pipeline::{JobSpec, ShellKind};
 
@@ -14,6 +15,10 @@ use crate::script::{self, Exports, Source};
 use crate::settings::Strategy;
 use crate::supervisor::owner::Supervisor;
 use crate::supervisor::protocol::ShellStart;
+
+/// Pause after the first failed attempt of a stage; the nth is n times as long. Nothing here is far away, so the runner's five seconds
+/// and more would only be waited out.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl Driver {
     pub(super) fn prepare_script(&mut self, supervisor: &mut Supervisor) -> Result<(), JobError> {
@@ -138,11 +143,37 @@ impl Driver {
         } else {
             let script =
                 self.script(|scripts| scripts.get_sources(source, &spec.pre_get_sources_script));
-            let bounds = StageBounds::before_scripts();
-            self.stage(supervisor, name, headline, &script, bounds)?;
+            let attempts = self.settings.sources_attempts;
+            self.attempted(attempts, |driver| {
+                let bounds = StageBounds::before_scripts();
+                driver.stage(supervisor, name, headline, &script, bounds)
+            })?;
         }
-        self.restore_cache()?;
-        self.download_artifacts()
+        self.attempted(self.settings.cache_attempts, Self::restore_cache)?;
+        self.attempted(self.settings.artifact_attempts, Self::download_artifacts)
+    }
+
+    /// Tries a stage as often as the job's variables say, with a pause that grows.
+    fn attempted(
+        &mut self,
+        attempts: u32,
+        mut stage: impl FnMut(&mut Self) -> Result<(), JobError>,
+    ) -> Result<(), JobError> {
+        for attempt in 1..attempts {
+            match stage(self) {
+                Err(error) if self.dead.is_none() && matches!(error.kind, ErrorKind::Failed(_)) => {
+                    let pause = PAUSE * attempt;
+                    self.writer().warning(&format!(
+                        "attempt {attempt} of {attempts} failed: {}. Retrying in {} s",
+                        error.message,
+                        pause.as_secs()
+                    ));
+                    std::thread::sleep(pause);
+                }
+                done => return done,
+            }
+        }
+        stage(self)
     }
 
     /// What `get_sources` prints where it does nothing else and its exports cannot fail.

@@ -70,14 +70,6 @@ impl Body {
         self.line(&format!("[ -d {dir} ] || mkdir -p {dir}"));
     }
 
-    /// Removes what is in a directory, not the directory: it may be a mount point.
-    pub(super) fn empty_dir(&mut self, dir: &str) {
-        self.line(&format!(
-            "find {} -mindepth 1 -delete",
-            self.quoting.quote(dir)
-        ));
-    }
-
     pub(super) fn remove_file(&mut self, path: &str) {
         self.line(&format!("rm -f {}", self.quoting.quote(path)));
     }

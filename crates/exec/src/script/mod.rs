@@ -59,7 +59,7 @@ pub enum Source<'a> {
     },
     /// `GIT_STRATEGY: none`.
     None,
-    /// `GIT_STRATEGY: empty`.
+    /// `GIT_STRATEGY: empty`. Who prepares the directory leaves the project's files out; caches and artifacts may be there.
     Empty,
 }
 
@@ -91,7 +91,6 @@ impl Scripts<'_> {
             Source::Empty => {
                 body.notice("Skipping Git repository setup and creating an empty build directory");
                 body.make_dir(self.project_dir);
-                body.empty_dir(self.project_dir);
             }
         }
         self.wrap(body)

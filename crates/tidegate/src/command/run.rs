@@ -13,12 +13,15 @@ use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
 use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
 use tidegate_report::run::{RunProgress, html, junit, summary};
 use tidegate_run::{
-    Base, Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, base_tree, begin,
-    missing_artifacts, repository_directory, run as run_pipeline,
+    Base, Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, SubmoduleFiles, base_tree,
+    begin, keep_submodules, missing_artifacts, repository_directory, run as run_pipeline,
+    supersede, superseded_by,
 };
 use tidegate_store::{RunId, Store};
 use tidegate_workspace::Layer;
-use tidegate_world::{Subject, job_repository, tracked_paths, write_committed};
+use tidegate_world::{
+    Subject, Submodule, job_repository, submodules, tracked_paths, write_committed,
+};
 
 use super::machine::{Machine, failed, providers};
 use super::selection::chosen;
@@ -129,6 +132,9 @@ pub(super) fn start(
     }
     let setup = setup(global, project, args, pipeline, pins)?;
     let store = setup.store.clone();
+    if is_whole(args) {
+        supersede_older(&setup)?;
+    }
     let ended = perform(global, args, setup);
     let when = match ended {
         Ok(_) => When::Due,
@@ -139,12 +145,32 @@ pub(super) fn start(
     ended
 }
 
+/// Whether the arguments ask for the whole pipeline: a part of one makes no other redundant.
+fn is_whole(args: &RunArgs) -> bool {
+    args.jobs.is_empty() && args.from_stage.is_none() && !args.only_failed
+}
+
+/// Tells running pipelines of older commits of the same ref that they are redundant; their `auto_cancel` says what follows.
+fn supersede_older(setup: &RunSetup) -> Result<(), Failure> {
+    let facts = &setup.facts;
+    let run = setup.begun.record.id;
+    let told = supersede(&setup.store, &facts.project.key, run, &facts.git);
+    for older in told.map_err(|error| failed("look for older runs", &error))? {
+        tell(&format!(
+            "run {older} of an older commit of {} is still going on; its `workflow:auto_cancel` says what becomes of it\n",
+            facts.git.ref_name
+        ));
+    }
+    Ok(())
+}
+
 /// Runs what was set up, shows it, and says how it ended.
 pub(super) fn perform(
     global: &Global,
     args: &RunArgs,
     setup: RunSetup,
 ) -> Result<(Exit, RunProgress), Failure> {
+    let (store, run) = (setup.store.clone(), setup.begun.record.id);
     let pipeline = Arc::clone(&setup.facts.pipeline);
     let mut view = view(pipeline, global, args.quiet, args.format);
     let mut signals = None;
@@ -155,6 +181,9 @@ pub(super) fn perform(
     }
     let ended = ended.map_err(|error| Failure::unusable(format!("failed to {error}")))?;
     tell(&summary(view.progress(), style(global.color, &stderr())));
+    if ended.status == Status::Canceled && !ended.interrupted {
+        tell(&newer_run(&store, run));
+    }
     tell(&manual_hint(view.progress()));
     write_reports(args, view.progress())?;
     let exit = match ended.status {
@@ -164,6 +193,16 @@ pub(super) fn perform(
         _ => Exit::Failed,
     };
     Ok((exit, view.progress().clone()))
+}
+
+/// Why a run was canceled by another.
+fn newer_run(store: &Store, run: RunId) -> String {
+    match superseded_by(store, run) {
+        Ok(Some(newer)) => format!(
+            "run {newer} of a newer commit makes this one redundant; `workflow:auto_cancel:on_new_commit: none` lets both go on\n"
+        ),
+        _ => String::new(),
+    }
 }
 
 /// How to start the jobs that wait for a person.
@@ -217,7 +256,13 @@ fn setup(
     let key = project.key();
     warn_of_missing(&machine.store, &key, &pipeline)?;
     let begun = begin(&machine.store, &key).map_err(|error| failed("begin the run", &error))?;
-    let base = base(project, &machine.store, begun.record.id, Keep::Run)?;
+    let base = base(
+        project,
+        &machine.store,
+        begun.record.id,
+        Keep::Run,
+        &pipeline,
+    )?;
     let facts = facts(project, pipeline);
     machine.setup(args, begun, base, facts, pins, None)
 }
@@ -290,6 +335,7 @@ pub(crate) fn base(
     store: &Store,
     run: RunId,
     keep: Keep,
+    pipeline: &Pipeline,
 ) -> Result<Base, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::unusable(format!(
@@ -306,6 +352,9 @@ pub(crate) fn base(
             (into, project.paths()?)
         }
     };
+    let mut paths = paths;
+    let submodules = submodules(&project.checkout).map_err(|error| failed(&error))?;
+    paths.retain(|path| submodules.iter().all(|submodule| submodule.path != *path));
     let taken =
         base_tree(store, &project.key(), &root, &paths, run).map_err(|error| failed(&error))?;
     for skipped in &taken.skipped {
@@ -325,8 +374,15 @@ pub(crate) fn base(
     };
     std::fs::create_dir(&repository).map_err(|error| failed(&error))?;
     let made = job_repository(&project.checkout, &repository).map_err(|error| failed(&error))?;
+    if !submodules.is_empty() {
+        let wanted = wants_submodules(pipeline);
+        let with_files = |submodule| with_files(submodule, wanted);
+        let files: Vec<SubmoduleFiles<'_>> = submodules.iter().map(with_files).collect();
+        keep_submodules(&repository, &project.checkout.root, &files)
+            .map_err(|error| failed(&error))?;
+    }
     let mut layers = taken.layers;
-    if made {
+    if made || !submodules.is_empty() {
         layers.push(Layer::borrowed(repository));
     }
     let tracked = tracked_paths(&project.checkout).map_err(|error| failed(&error))?;
@@ -337,6 +393,31 @@ pub(crate) fn base(
         layers,
         tracked: tracked.into(),
         guard,
+    })
+}
+
+/// A submodule as jobs see it: empty where none of them asks for its files.
+fn with_files(submodule: &Submodule, wanted: bool) -> SubmoduleFiles<'_> {
+    let Submodule { path, depth, files } = submodule;
+    if wanted && files.is_none() {
+        let path = path.display();
+        tell(&format!(
+            "warning: jobs see the submodule {path} empty: it is not checked out; `git submodule update --init` does that\n"
+        ));
+    }
+    SubmoduleFiles {
+        path,
+        depth: *depth,
+        files: files.as_deref().filter(|_| wanted).unwrap_or_default(),
+    }
+}
+
+/// Whether any job may ask for submodules; jobs of child pipelines are not known yet.
+fn wants_submodules(pipeline: &Pipeline) -> bool {
+    pipeline.jobs.iter().any(|job| {
+        let mut variables = job.variables.layers().iter().flat_map(|layer| layer.iter());
+        job.build().is_none()
+            || variables.any(|variable| &*variable.key == "GIT_SUBMODULE_STRATEGY")
     })
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn run(global: &Global, args: &ShellArgs) -> Result<Exit, Failure> {
     let runs = runs.map_err(|error| failed("list the runs", &error))?;
     let runs: Vec<RunId> = runs.into_iter().map(|record| record.id).collect();
     let run = runs.first().copied().unwrap_or(RunId(0));
-    let base = base(&project, &machine.store, run, Keep::Process)?;
+    let base = base(&project, &machine.store, run, Keep::Process, &pipeline)?;
     let facts = facts(&project, pipeline);
     open(args, &project, machine, base, facts, job, runs)
 }

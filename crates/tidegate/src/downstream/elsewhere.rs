@@ -64,7 +64,7 @@ impl Downstream {
         };
         let begun = begin_downstream(&self.store, &project.key(), request.key.pipeline)
             .map_err(|error| Failure::unusable(format!("failed to begin the pipeline: {error}")))?;
-        let base = base(&project, &self.store, begun.record.id, Keep::Run)?;
+        let base = base(&project, &self.store, begun.record.id, Keep::Run, &pipeline)?;
         let mut messages = vec![told::created(&begun, &pipeline, Some(path))];
         messages.extend(told::passed_on(request));
         Ok(Triggered::Created(Box::new(Created {

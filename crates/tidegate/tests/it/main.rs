@@ -1,5 +1,6 @@
 //! Tests from outside: the binary on temporary repositories.
 
+mod auto_cancel;
 mod broken;
 mod cache;
 mod downstream;
@@ -22,6 +23,7 @@ mod selection;
 mod served;
 mod settings;
 mod shell;
+mod sources;
 mod store_commands;
 mod upkeep;
 mod variables;
