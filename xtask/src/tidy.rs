@@ -28,7 +28,7 @@ const LAYERS: [&str; 19] = [
 ];
 
 /// Edges the order alone would allow, but that must not be: what each crate knows nothing of.
-const FORBIDDEN: [(&str, &[&str]); 7] = [
+const FORBIDDEN: [(&str, &[&str]); 8] = [
     ("glob", &["source", "yaml"]),
     ("expr", &["yaml", "glob"]),
     (
@@ -55,7 +55,13 @@ const FORBIDDEN: [(&str, &[&str]); 7] = [
             "source", "yaml", "scenario", "config", "plan", "schedule", "store", "world",
         ],
     ),
-    ("run", &["yaml", "config", "plan", "world"]),
+    (
+        "remote",
+        &[
+            "source", "yaml", "glob", "expr", "config", "plan", "pipeline", "schedule", "settings",
+        ],
+    ),
+    ("run", &["yaml", "config", "plan", "world", "remote"]),
 ];
 
 /// Crates that stand beside the layers; they may use everything.

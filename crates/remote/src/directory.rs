@@ -1,137 +1,81 @@
-//! A directory shared by a team, laid out as GitLab's runner lays out its object store.
+//! Objects in a directory that machines share, say over NFS.
 //!
-//! A cache is one object, `[<prefix>/][runner/<token>/]project/<id>/<key>`, a zip under exactly that name (reference `runner.md`
-//! §4.1, point 5), so that runners which see the same directory through an object store share caches with us. Protected and
-//! other caches stay apart by the suffix of their keys, as in GitLab. An object is written beside its place and renamed, so
-//! that it is there whole or not at all.
+//! An object is written beside its place, synced and renamed, so that it is there whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
-use std::path::{Component, Path, PathBuf};
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
-use crate::pack::{PackError, Packed, pack};
-use crate::unpack::{Limits, UnpackError, Unpacked, unpack};
+use crate::error::{At, RemoteError, Result};
+use crate::objects::{ObjectFacts, Objects};
 
-/// Where the caches of one project are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SharedDirectory {
-    project: PathBuf,
-    limits: Limits,
-}
-
-/// What goes into the names of objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Naming<'a> {
-    /// The runner's `Path`, often empty.
-    pub prefix: &'a str,
-    /// Short token of the runner the caches belong to; `None` where runners share them (`Shared = true`).
-    pub runner: Option<&'a str>,
-    /// `CI_PROJECT_ID`.
-    pub project: u64,
-}
-
-/// A shared cache could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum RemoteError {
-    /// The key, prefix or token would lead out of the project's place.
-    #[error("name the shared cache `{0}`: it would lie outside of its project's directory")]
-    Name(String),
-    /// It cannot be read.
-    #[error("read the shared cache {}: {source}", path.display())]
-    Read {
-        /// The object.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
-    /// It cannot be unpacked.
-    #[error("{0}")]
-    Unpack(#[from] UnpackError),
-    /// It cannot be packed.
-    #[error("{0}")]
-    Pack(#[from] PackError),
-    /// It cannot be written.
-    #[error("write the shared cache {}: {source}", path.display())]
-    Write {
-        /// The object.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
+/// A shared directory.
+pub(crate) struct Directory {
+    root: PathBuf,
 }
 
 /// Makes the names of objects that are being written differ within this process.
 static WRITTEN: AtomicU64 = AtomicU64::new(0);
+/// What the names of objects begin with that are being written.
+const PART: &str = ".part-";
 
-impl SharedDirectory {
-    /// The place of a project below the directory `root`. Nothing is touched.
-    ///
-    /// # Errors
-    /// [`RemoteError::Name`] for a prefix or token that climbs.
-    pub fn new(
-        root: &Path,
-        naming: Naming<'_>,
-        limits: Limits,
-    ) -> Result<SharedDirectory, RemoteError> {
-        let mut project = root.to_owned();
-        if !naming.prefix.is_empty() {
-            project.push(inner(naming.prefix.trim_matches('/'))?);
-        }
-        if let Some(token) = naming.runner {
-            project.push("runner");
-            project.push(inner(token)?);
-        }
-        project.push("project");
-        project.push(naming.project.to_string());
-        Ok(SharedDirectory { project, limits })
+impl Directory {
+    /// The directory `root`, which must be there: a missing one is rather a share that is not mounted than an empty cache.
+    pub(crate) fn new(root: PathBuf) -> Directory {
+        Directory { root }
     }
 
-    /// Whether there is a cache of this final key. Nothing is read of it.
-    ///
-    /// # Errors
-    /// The directory cannot be looked into: then it is unknown.
-    pub fn has(&self, key: &str) -> Result<bool, RemoteError> {
-        let path = self.object(key)?;
-        match fs::metadata(&path) {
-            Ok(meta) => Ok(meta.is_file()),
-            Err(source) if is_absent(&source) => Ok(false),
-            Err(source) => Err(RemoteError::Read { path, source }),
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    fn require_root(&self) -> Result<()> {
+        match fs::metadata(&self.root) {
+            Ok(meta) if meta.is_dir() => Ok(()),
+            Ok(_) => Err(RemoteError::Unreachable(format!(
+                "{} is no directory",
+                self.root.display()
+            ))),
+            Err(error) => Err(RemoteError::Unreachable(format!(
+                "{}: {error}",
+                self.root.display()
+            ))),
         }
     }
 
-    /// Unpacks the cache of this final key into the empty directory `into`; `None` where there is none.
-    ///
-    /// # Errors
-    /// It cannot be read, or holds what no cache may hold.
-    pub fn fetch(&self, key: &str, into: &Path) -> Result<Option<Unpacked>, RemoteError> {
-        let path = self.object(key)?;
+    fn open(&self, name: &str, most: u64) -> Result<Option<File>> {
+        let path = self.path(name);
         let file = match File::open(&path) {
-            Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => file,
-            Ok(_) => return Ok(None),
-            Err(source) if is_absent(&source) => return Ok(None),
-            Err(source) => return Err(RemoteError::Read { path, source }),
+            Ok(file) => file,
+            Err(error) if is_absent(&error) => {
+                self.require_root()?;
+                return Ok(None);
+            }
+            Err(error) => return Err(error).at("open", &path),
         };
-        Ok(Some(unpack(BufReader::new(file), into, self.limits)?))
+        let meta = file.metadata().at("inspect", &path)?;
+        if !meta.is_file() {
+            return Ok(None);
+        }
+        if meta.len() > most {
+            return Err(too_long(name, most));
+        }
+        Ok(Some(file))
     }
 
-    /// Packs the directory `tree` as the cache of this final key, in the place of the one there may be.
-    ///
-    /// # Errors
-    /// It cannot be packed or written; the older one stays.
-    pub fn keep(&self, key: &str, tree: &Path) -> Result<Packed, RemoteError> {
-        let path = self.object(key)?;
-        let failed = |source| RemoteError::Write {
-            path: path.clone(),
-            source,
-        };
-        let parent = path.parent().unwrap_or(&self.project);
-        fs::create_dir_all(parent).map_err(failed)?;
+    /// Writes beside the place, then renames.
+    fn replace(&self, name: &str, content: &mut dyn Read) -> Result<u64> {
+        self.require_root()?;
+        let path = self.path(name);
+        let parent = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(parent).at("create", parent)?;
         let count = WRITTEN.fetch_add(1, Ordering::Relaxed);
-        let part = parent.join(format!(".part-{}-{count}", std::process::id()));
-        let done = write(&part, tree).and_then(|packed| {
-            fs::rename(&part, &path).map_err(failed)?;
-            Ok(packed)
+        let part = parent.join(format!("{PART}{}-{}-{count}", host(), std::process::id()));
+        let done = write_part(&part, content).and_then(|bytes| {
+            fs::rename(&part, &path).at("rename to", &path)?;
+            Ok(bytes)
         });
         if done.is_err() {
             // What cannot be removed is no object: nobody looks for this name.
@@ -140,23 +84,121 @@ impl SharedDirectory {
         done
     }
 
-    fn object(&self, key: &str) -> Result<PathBuf, RemoteError> {
-        Ok(self.project.join(inner(key)?))
+    fn walk(&self, prefix: &str, found: &mut Vec<ObjectFacts>) -> Result<()> {
+        let directory = self.path(prefix);
+        let entries = match fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) if is_absent(&error) => return Ok(()),
+            Err(error) => return Err(error).at("list", &directory),
+        };
+        for entry in entries {
+            let entry = entry.at("list", &directory)?;
+            let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+                continue;
+            };
+            if name.starts_with(PART) {
+                continue;
+            }
+            let name = format!("{prefix}/{name}");
+            let meta = entry.metadata().at("inspect", &entry.path())?;
+            if meta.is_dir() {
+                self.walk(&name, found)?;
+            } else if meta.is_file() {
+                found.push(facts(name, &meta));
+            }
+        }
+        Ok(())
     }
 }
 
-fn write(part: &Path, tree: &Path) -> Result<Packed, RemoteError> {
-    let failed = |source| RemoteError::Write {
-        path: part.to_owned(),
-        source,
-    };
-    let file = File::create_new(part).map_err(failed)?;
-    let mut buffered = BufWriter::new(file);
-    let packed = pack(tree, &mut buffered)?;
-    buffered.flush().map_err(failed)?;
+impl Objects for Directory {
+    fn facts(&self, name: &str) -> Result<Option<ObjectFacts>> {
+        let path = self.path(name);
+        match fs::metadata(&path) {
+            Ok(meta) if meta.is_file() => Ok(Some(facts(name.to_owned(), &meta))),
+            Ok(_) => Ok(None),
+            Err(error) if is_absent(&error) => {
+                self.require_root()?;
+                Ok(None)
+            }
+            Err(error) => Err(error).at("inspect", &path),
+        }
+    }
+
+    fn read(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>> {
+        let Some(file) = self.open(name, most)? else {
+            return Ok(None);
+        };
+        let mut content = Vec::new();
+        let read = file.take(most.saturating_add(1)).read_to_end(&mut content);
+        let read = read.at("read", &self.path(name))?;
+        match read as u64 > most {
+            true => Err(too_long(name, most)),
+            false => Ok(Some(content)),
+        }
+    }
+
+    fn download(&self, name: &str, into: &mut File, most: u64) -> Result<Option<u64>> {
+        let Some(file) = self.open(name, most)? else {
+            return Ok(None);
+        };
+        let copied = io::copy(&mut file.take(most), into).at("read", &self.path(name))?;
+        Ok(Some(copied))
+    }
+
+    fn write(&self, name: &str, content: Vec<u8>) -> Result<()> {
+        self.replace(name, &mut content.as_slice()).map(|_| ())
+    }
+
+    fn upload(&self, name: &str, from: &mut File, _: &str) -> Result<u64> {
+        from.rewind().at("read", Path::new("the packed cache"))?;
+        self.replace(name, from)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<ObjectFacts>> {
+        self.require_root()?;
+        let mut found = Vec::new();
+        self.walk(prefix, &mut found)?;
+        found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path(name);
+        match fs::remove_file(&path) {
+            Err(error) if !is_absent(&error) => Err(error).at("remove", &path),
+            _ => Ok(()),
+        }
+    }
+
+    fn check(&self, _: &str) -> Result<()> {
+        self.require_root()
+    }
+}
+
+fn facts(name: String, meta: &fs::Metadata) -> ObjectFacts {
+    ObjectFacts {
+        name,
+        bytes: meta.len(),
+        modified: meta.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+    }
+}
+
+fn write_part(part: &Path, content: &mut dyn Read) -> Result<u64> {
+    let mut file = File::create_new(part).at("create", part)?;
+    let bytes = io::copy(content, &mut file).at("write", part)?;
     // Renaming a file whose content is not on the disk could leave an empty object after a power cut.
-    buffered.get_ref().sync_all().map_err(failed)?;
-    Ok(packed)
+    file.sync_all().at("sync", part)?;
+    Ok(bytes)
+}
+
+/// Tells machines apart that write to one directory with the same process number.
+fn host() -> String {
+    let uname = rustix::system::uname();
+    let name = uname.nodename().to_string_lossy();
+    name.chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect()
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -166,107 +208,6 @@ fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-/// A name that stays below where it is put.
-fn inner(name: &str) -> Result<&Path, RemoteError> {
-    let path = Path::new(name);
-    let only_normal = path
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
-    if name.is_empty() || name.contains('\0') || !only_normal {
-        return Err(RemoteError::Name(name.escape_debug().to_string()));
-    }
-    Ok(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PLENTY: Limits = Limits {
-        bytes: 1 << 20,
-        entries: 100,
-    };
-
-    fn shared(root: &Path, runner: Option<&str>) -> SharedDirectory {
-        let naming = Naming {
-            prefix: "team/caches",
-            runner,
-            project: 7,
-        };
-        SharedDirectory::new(root, naming, PLENTY).unwrap()
-    }
-
-    fn tree(content: &str) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("deps")).unwrap();
-        fs::write(dir.path().join("deps/file"), content).unwrap();
-        dir
-    }
-
-    #[test]
-    fn objects_have_the_names_a_runner_gives_them() {
-        let root = tempfile::tempdir().unwrap();
-        let one = tree("one");
-        shared(root.path(), None)
-            .keep("k-non_protected", one.path())
-            .unwrap();
-        shared(root.path(), Some("abc"))
-            .keep("a/b-protected", one.path())
-            .unwrap();
-        let at = |name: &str| root.path().join("team/caches").join(name).is_file();
-        assert!(at("project/7/k-non_protected"));
-        assert!(at("runner/abc/project/7/a/b-protected"));
-    }
-
-    #[test]
-    fn what_one_keeps_another_finds() {
-        let (root, into) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let here = shared(root.path(), None);
-        assert!(!here.has("k").unwrap());
-        assert_eq!(here.fetch("k", into.path()).unwrap(), None);
-        here.keep("k", tree("one").path()).unwrap();
-        here.keep("k", tree("second").path()).unwrap();
-        let there = shared(root.path(), None);
-        assert!(there.has("k").unwrap());
-        let unpacked = there.fetch("k", into.path()).unwrap().unwrap();
-        assert_eq!((unpacked.files, unpacked.bytes), (1, 6));
-        let read = fs::read_to_string(into.path().join("deps/file")).unwrap();
-        assert_eq!(read, "second");
-        assert!(!shared(root.path(), Some("other")).has("k").unwrap());
-    }
-
-    #[test]
-    fn protected_caches_are_other_objects() {
-        let root = tempfile::tempdir().unwrap();
-        let shared = shared(root.path(), None);
-        shared.keep("k-protected", tree("secret").path()).unwrap();
-        assert!(!shared.has("k-non_protected").unwrap());
-    }
-
-    #[test]
-    fn keys_that_climb_are_refused() {
-        let root = tempfile::tempdir().unwrap();
-        let shared = shared(root.path(), None);
-        for key in ["../8/k", "a/../../x", "/etc/passwd", "", "."] {
-            assert!(
-                matches!(shared.has(key), Err(RemoteError::Name(_))),
-                "{key}"
-            );
-            let kept = shared.keep(key, root.path());
-            assert!(matches!(kept, Err(RemoteError::Name(_))), "{key}");
-        }
-    }
-
-    #[test]
-    fn a_failed_write_leaves_the_older_one_and_no_rest() {
-        let root = tempfile::tempdir().unwrap();
-        let shared = shared(root.path(), None);
-        shared.keep("k", tree("one").path()).unwrap();
-        shared
-            .keep("k", Path::new("/nonexistent/tree"))
-            .unwrap_err();
-        assert!(shared.has("k").unwrap());
-        let place = root.path().join("team/caches/project/7");
-        assert_eq!(fs::read_dir(place).unwrap().count(), 1);
-    }
+pub(crate) fn too_long(name: &str, most: u64) -> RemoteError {
+    RemoteError::Failed(format!("`{name}` is longer than {most} bytes"))
 }

@@ -1,12 +1,13 @@
 //! Writing a directory as a zip.
 
-use std::fs::{self, File, Metadata};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use tidegate_workspace::TreeError;
 use zip::write::{FullFileOptions, SimpleFileOptions};
 use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use crate::source::{Item, ItemKind, Source};
 
 /// The extra field with an exact modification time (Info-ZIP, "UT").
 const EXTENDED_TIMESTAMP: u16 = 0x5455;
@@ -31,6 +32,9 @@ pub enum PackError {
         /// The reason.
         source: io::Error,
     },
+    /// The tree could not be walked.
+    #[error("pack: {0}")]
+    Tree(#[from] TreeError),
     /// The archive could not be written.
     #[error("write the archive: {0}")]
     Zip(#[from] zip::result::ZipError),
@@ -39,85 +43,62 @@ pub enum PackError {
     Name(PathBuf),
 }
 
-/// Packs everything in `tree` in order of path: directories as entries of their own, links as links, modes and times kept
-/// (reference `runner.md` §4.3). What is neither file, directory nor link is left out.
+/// Packs everything in the directory `tree` in order of path: directories as entries of their own, links as links, modes and times
+/// kept (reference `runner.md` §4.3). What is neither file, directory nor link is left out.
 ///
 /// # Errors
 /// See [`PackError`]; what was written so far is no archive.
 pub fn pack(tree: &Path, into: impl Write + Seek) -> Result<Packed, PackError> {
-    let mut packer = Packer {
-        tree,
-        writer: ZipWriter::new(into),
-        packed: Packed::default(),
+    pack_source(&Source::of_directory(tree)?, into)
+}
+
+/// As [`pack`].
+pub(crate) fn pack_source(source: &Source, into: impl Write + Seek) -> Result<Packed, PackError> {
+    let mut writer = ZipWriter::new(into);
+    for item in &source.items {
+        entry(source, item, &mut writer)?;
+    }
+    writer.finish()?;
+    let (files, bytes) = source.totals();
+    Ok(Packed { files, bytes })
+}
+
+fn entry<W: Write + Seek>(
+    source: &Source,
+    item: &Item,
+    writer: &mut ZipWriter<W>,
+) -> Result<(), PackError> {
+    let at = |source| PackError::Io {
+        path: item.path.clone(),
+        source,
     };
-    packer.directory(Path::new(""))?;
-    packer.writer.finish()?;
-    Ok(packer.packed)
-}
-
-struct Packer<'t, W: Write + Seek> {
-    tree: &'t Path,
-    writer: ZipWriter<W>,
-    packed: Packed,
-}
-
-impl<W: Write + Seek> Packer<'_, W> {
-    fn directory(&mut self, relative: &Path) -> Result<(), PackError> {
-        let full = self.tree.join(relative);
-        let at = |source| PackError::Io {
-            path: full.clone(),
-            source,
-        };
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&full).map_err(at)? {
-            names.push(entry.map_err(at)?.file_name());
+    let utf8 = |path: &Path| match path.to_str() {
+        Some(name) => Ok(name.to_owned()),
+        None => Err(PackError::Name(path.to_owned())),
+    };
+    let name = utf8(&item.path)?;
+    match &item.kind {
+        ItemKind::Directory => writer.add_directory(name, options(item)?)?,
+        ItemKind::Link(target) => {
+            let plain = SimpleFileOptions::default().last_modified_time(dos_time(item.mtime.0));
+            writer.add_symlink(name, utf8(target)?, plain)?;
         }
-        names.sort_unstable();
-        names
-            .iter()
-            .try_for_each(|name| self.entry(&relative.join(name)))
+        ItemKind::File(size) => {
+            let large = *size >= u64::from(u32::MAX);
+            writer.start_file(name, options(item)?.large_file(large))?;
+            let mut file = source.open(&item.path).map_err(at)?;
+            io::copy(&mut file, writer).map_err(at)?;
+        }
     }
-
-    fn entry(&mut self, relative: &Path) -> Result<(), PackError> {
-        let full = self.tree.join(relative);
-        let at = |source| PackError::Io {
-            path: full.clone(),
-            source,
-        };
-        let meta = fs::symlink_metadata(&full).map_err(at)?;
-        let name = relative.to_str();
-        let name = name.ok_or_else(|| PackError::Name(relative.to_owned()))?;
-        let kind = meta.file_type();
-        if kind.is_dir() {
-            self.writer.add_directory(name, options(&meta)?)?;
-            return self.directory(relative);
-        }
-        if kind.is_symlink() {
-            let target = fs::read_link(&full).map_err(at)?;
-            let target = target
-                .to_str()
-                .ok_or_else(|| PackError::Name(target.clone()))?;
-            let plain = SimpleFileOptions::default().last_modified_time(dos_time(meta.mtime()));
-            self.writer.add_symlink(name, target, plain)?;
-            self.packed.files += 1;
-        } else if kind.is_file() {
-            let mut file = File::open(&full).map_err(at)?;
-            let large = meta.len() >= u64::from(u32::MAX);
-            self.writer
-                .start_file(name, options(&meta)?.large_file(large))?;
-            self.packed.bytes += io::copy(&mut file, &mut self.writer).map_err(at)?;
-            self.packed.files += 1;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
-fn options(meta: &Metadata) -> Result<FullFileOptions<'static, 'static>, PackError> {
+fn options(item: &Item) -> Result<FullFileOptions<'static, 'static>, PackError> {
     let mut options = FullFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
-        .unix_permissions(meta.permissions().mode() & 0o7777)
-        .last_modified_time(dos_time(meta.mtime()));
-    if let Ok(seconds) = u32::try_from(meta.mtime()) {
+        .unix_permissions(item.mode)
+        .last_modified_time(dos_time(item.mtime.0));
+    if let Ok(seconds) = u32::try_from(item.mtime.0) {
         let mut field = vec![1];
         field.extend(seconds.to_le_bytes());
         options.add_extra_field(EXTENDED_TIMESTAMP, field, false)?;

@@ -1,69 +1,14 @@
 //! Bringing a zip into an empty directory, whoever made it.
 //!
-//! Names are checked before anything is done, and every directory on the way is opened one by one without following links, so that
-//! neither a climbing name nor a link in the archive leads out. Links are made last. What a cache cannot hold (devices, pipes,
-//! sockets) is refused; bits that lend a user's rights are dropped.
+//! Nothing is written outside of the directory (see [`crate::place`]). What a cache cannot hold (devices, pipes, sockets) is
+//! refused.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read, Seek};
-use std::os::fd::OwnedFd;
-use std::path::{Component, Path, PathBuf};
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, fchmod, futimens, mkdirat, openat, symlinkat,
-    unlinkat, utimensat,
-};
-use rustix::io::Errno;
 use zip::ZipArchive;
 
-/// How much an archive may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of all files, unpacked.
-    pub bytes: u64,
-    /// Entries.
-    pub entries: usize,
-}
-
-/// What came out of an archive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Unpacked {
-    /// Files and links.
-    pub files: u64,
-    /// Bytes of the files.
-    pub bytes: u64,
-}
-
-/// An archive was not unpacked to its end; what was unpacked so far is in the directory.
-#[derive(Debug, thiserror::Error)]
-pub enum UnpackError {
-    /// It is no zip, damaged, or packed in a way nobody reads.
-    #[error("read the archive: {0}")]
-    Zip(#[from] zip::result::ZipError),
-    /// A name that leads out of the directory, or through something that is no directory.
-    #[error("unpack `{name}`: {why}")]
-    Hostile {
-        /// The entry.
-        name: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// It holds more than is allowed.
-    #[error("unpack the archive: it holds more than {what}")]
-    TooMuch {
-        /// The limit.
-        what: String,
-    },
-    /// A file could not be written.
-    #[error("unpack `{name}`: {source}")]
-    Io {
-        /// The entry.
-        name: String,
-        /// The reason.
-        source: io::Error,
-    },
-}
+use crate::place::{Limits, Placer, Time, UnpackError, Unpacked, failed, hostile, safe};
 
 const KIND: u32 = 0o170_000;
 const FILE: u32 = 0o100_000;
@@ -86,194 +31,43 @@ pub fn unpack(
         let what = format!("{} entries", limits.entries);
         return Err(UnpackError::TooMuch { what });
     }
-    let root = openat(
-        CWD,
-        into,
-        OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    );
-    let root = root.map_err(|errno| UnpackError::Io {
-        name: into.display().to_string(),
-        source: errno.into(),
-    })?;
-    let mut unpacker = Unpacker {
-        root,
-        limits,
-        unpacked: Unpacked::default(),
-        links: Vec::new(),
-        directories: BTreeMap::new(),
-    };
+    let mut placer = Placer::new(into, limits)?;
     for at in 0..archive.len() {
-        unpacker.entry(&mut archive, at)?;
+        entry(&mut placer, &mut archive, at)?;
     }
-    unpacker.finish()
+    placer.finish()
 }
 
-struct Unpacker {
-    root: OwnedFd,
-    limits: Limits,
-    unpacked: Unpacked,
-    /// Name, target, mtime; made last.
-    links: Vec<(PathBuf, String, i64)>,
-    /// Modes and times, set last.
-    directories: BTreeMap<PathBuf, (u32, i64)>,
-}
-
-impl Unpacker {
-    fn entry<R: Read + Seek>(
-        &mut self,
-        archive: &mut ZipArchive<R>,
-        at: usize,
-    ) -> Result<(), UnpackError> {
-        let mut entry = archive.by_index(at)?;
-        let name = entry.name()?.into_owned();
-        let path = safe(&name)?;
-        let mode = entry
-            .unix_mode()
-            .unwrap_or(if entry.is_dir() { 0o755 } else { 0o644 });
-        let seconds = modified(&entry);
-        let kind = match mode & KIND {
-            0 if entry.is_dir() => DIRECTORY,
-            0 => FILE,
-            kind => kind,
-        };
-        match kind {
-            DIRECTORY => {
-                self.open_directory(&path, &name)?;
-                self.directories.insert(path, (mode & 0o777, seconds));
-                Ok(())
-            }
-            LINK => {
-                let mut target = String::new();
-                let read = (&mut entry)
-                    .take(LONGEST_TARGET)
-                    .read_to_string(&mut target);
-                read.map_err(|source| failed(&name, source))?;
-                if target.is_empty() || target.contains('\0') {
-                    return Err(hostile(&name, "the link leads nowhere"));
-                }
-                self.links.push((path, target, seconds));
-                Ok(())
-            }
-            FILE => self.file(&mut entry, &path, &name, mode & 0o777, seconds),
-            _ => Err(hostile(&name, "it is neither file, directory nor link")),
+fn entry<R: Read + Seek>(
+    placer: &mut Placer,
+    archive: &mut ZipArchive<R>,
+    at: usize,
+) -> Result<(), UnpackError> {
+    let mut entry = archive.by_index(at)?;
+    let name = entry.name()?.into_owned();
+    let path = safe(&name)?;
+    let mode = entry
+        .unix_mode()
+        .unwrap_or(if entry.is_dir() { 0o755 } else { 0o644 });
+    let time: Time = (modified(&entry), 0);
+    let kind = match mode & KIND {
+        0 if entry.is_dir() => DIRECTORY,
+        0 => FILE,
+        kind => kind,
+    };
+    match kind {
+        DIRECTORY => placer.directory(&path, mode, time),
+        LINK => {
+            let mut target = String::new();
+            let read = (&mut entry)
+                .take(LONGEST_TARGET)
+                .read_to_string(&mut target);
+            read.map_err(|source| failed(&name, source))?;
+            placer.link(path, PathBuf::from(target), time)
         }
+        FILE => placer.file(&mut entry, &path, mode, time).map(|_| ()),
+        _ => Err(hostile(&name, "it is neither file, directory nor link")),
     }
-
-    fn file(
-        &mut self,
-        content: &mut impl Read,
-        path: &Path,
-        name: &str,
-        mode: u32,
-        seconds: i64,
-    ) -> Result<(), UnpackError> {
-        let (parent, last) = self.parent(path, name)?;
-        match unlinkat(&parent, last, AtFlags::empty()) {
-            // Of entries with one name the last counts, as it does for GitLab's runner.
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(errno) => return Err(failed(name, errno.into())),
-        }
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&parent, last, flags, Mode::RUSR | Mode::WUSR);
-        let mut file = File::from(file.map_err(|errno| failed(name, errno.into()))?);
-        let left = self.limits.bytes - self.unpacked.bytes;
-        // What the archive says of its sizes is not believed.
-        let written = io::copy(&mut content.take(left.saturating_add(1)), &mut file);
-        let written = written.map_err(|source| failed(name, source))?;
-        if written > left {
-            let what = format!("{} bytes", self.limits.bytes);
-            return Err(UnpackError::TooMuch { what });
-        }
-        self.unpacked.bytes += written;
-        self.unpacked.files += 1;
-        fchmod(&file, Mode::from_raw_mode(mode)).map_err(|errno| failed(name, errno.into()))?;
-        futimens(&file, &times(seconds)).map_err(|errno| failed(name, errno.into()))
-    }
-
-    /// The directory an entry is in, and the entry's own name.
-    fn parent<'p>(
-        &self,
-        path: &'p Path,
-        name: &str,
-    ) -> Result<(OwnedFd, &'p std::ffi::OsStr), UnpackError> {
-        let last = path.file_name();
-        let last = last.ok_or_else(|| hostile(name, "it has no name"))?;
-        let parent = self.open_directory(path.parent().unwrap_or(Path::new("")), name)?;
-        Ok((parent, last))
-    }
-
-    /// Opens a directory, made where it is missing, without following a link anywhere.
-    fn open_directory(&self, path: &Path, name: &str) -> Result<OwnedFd, UnpackError> {
-        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let open =
-            |parent: &OwnedFd, part: &std::ffi::OsStr| openat(parent, part, flags, Mode::empty());
-        let mut at = openat(&self.root, ".", flags, Mode::empty())
-            .map_err(|errno| failed(name, errno.into()))?;
-        for part in path {
-            match mkdirat(&at, part, Mode::RWXU) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(errno) => return Err(failed(name, errno.into())),
-            }
-            at = match open(&at, part) {
-                Ok(next) => next,
-                Err(Errno::NOTDIR | Errno::LOOP) => {
-                    return Err(hostile(
-                        name,
-                        "it lies below something that is no directory",
-                    ));
-                }
-                Err(errno) => return Err(failed(name, errno.into())),
-            };
-        }
-        Ok(at)
-    }
-
-    fn finish(mut self) -> Result<Unpacked, UnpackError> {
-        for (path, target, seconds) in std::mem::take(&mut self.links) {
-            let name = path.display().to_string();
-            let (parent, last) = self.parent(&path, &name)?;
-            match unlinkat(&parent, last, AtFlags::empty()) {
-                Ok(()) | Err(Errno::NOENT) => {}
-                Err(errno) => return Err(failed(&name, errno.into())),
-            }
-            symlinkat(&*target, &parent, last).map_err(|errno| failed(&name, errno.into()))?;
-            let set = utimensat(&parent, last, &times(seconds), AtFlags::SYMLINK_NOFOLLOW);
-            set.map_err(|errno| failed(&name, errno.into()))?;
-            self.unpacked.files += 1;
-        }
-        // Deepest first: a directory may be closed to those who look for what is in it.
-        for (path, (mode, seconds)) in self.directories.iter().rev() {
-            let name = path.display().to_string();
-            let directory = self.open_directory(path, &name)?;
-            // Its owner can always look into it and tidy up.
-            let mode = Mode::from_raw_mode(mode | 0o700);
-            fchmod(&directory, mode).map_err(|errno| failed(&name, errno.into()))?;
-            futimens(&directory, &times(*seconds)).map_err(|errno| failed(&name, errno.into()))?;
-        }
-        Ok(self.unpacked)
-    }
-}
-
-/// The name as a path that stays below the root.
-fn safe(name: &str) -> Result<PathBuf, UnpackError> {
-    if name.contains('\0') || name.contains('\\') {
-        return Err(hostile(name, "a name holds NUL or a backslash"));
-    }
-    let path = Path::new(name);
-    let mut clean = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::Normal(part) => clean.push(part),
-            Component::CurDir => {}
-            Component::RootDir | Component::Prefix(_) => {
-                return Err(hostile(name, "the path is absolute"));
-            }
-            Component::ParentDir => return Err(hostile(name, "the path climbs")),
-        }
-    }
-    Ok(clean)
 }
 
 /// When the entry was modified: the exact field where it has one, else the format's own, taken as UTC.
@@ -300,31 +94,6 @@ fn modified<R: Read>(entry: &zip::read::ZipFile<'_, R>) -> i64 {
         + i64::from(time.hour()) * 3600
         + i64::from(time.minute()) * 60
         + i64::from(time.second())
-}
-
-fn times(seconds: i64) -> Timestamps {
-    let time = Timespec {
-        tv_sec: seconds,
-        tv_nsec: 0,
-    };
-    Timestamps {
-        last_access: time,
-        last_modification: time,
-    }
-}
-
-fn hostile(name: &str, why: &'static str) -> UnpackError {
-    UnpackError::Hostile {
-        name: name.escape_debug().to_string(),
-        why,
-    }
-}
-
-fn failed(name: &str, source: io::Error) -> UnpackError {
-    UnpackError::Io {
-        name: name.to_owned(),
-        source,
-    }
 }
 
 #[cfg(test)]
@@ -416,8 +185,21 @@ mod tests {
         let script = from.path().join("a/script");
         std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o750)).unwrap();
         std::os::unix::fs::symlink("a/script", from.path().join("link")).unwrap();
-        let time = times(1_700_000_001);
-        utimensat(CWD, &script, &time, AtFlags::empty()).unwrap();
+        let time = rustix::fs::Timespec {
+            tv_sec: 1_700_000_001,
+            tv_nsec: 0,
+        };
+        let time = rustix::fs::Timestamps {
+            last_access: time,
+            last_modification: time,
+        };
+        rustix::fs::utimensat(
+            rustix::fs::CWD,
+            &script,
+            &time,
+            rustix::fs::AtFlags::empty(),
+        )
+        .unwrap();
         let mut bytes = Cursor::new(Vec::new());
         let packed = pack(from.path(), &mut bytes).unwrap();
         assert_eq!((packed.files, packed.bytes), (2, 10));

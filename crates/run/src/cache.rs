@@ -7,6 +7,7 @@ use tidegate_pipeline::{CachePolicy, CacheSpec, JobSpec, OnMiss, clean_cache_key
 use tidegate_store::{Entry, Lease, RunId, Store, StoreError};
 
 use crate::pins::Pins;
+use crate::remote::RemoteCaches;
 
 /// One of a job's caches with its key resolved and what was found under it.
 pub(crate) struct ResolvedCache {
@@ -21,9 +22,17 @@ pub(crate) struct ResolvedCache {
     /// What is said about the fallback keys, and about what was found and cannot be restored.
     pub(crate) fallback_notices: Vec<String>,
     /// Keys that were tried, in order.
-    pub(crate) tried: Vec<Arc<str>>,
+    pub(crate) tried: Vec<Tried>,
     /// What was found.
     pub(crate) found: Option<FoundEntry>,
+}
+
+/// A key that was looked for.
+pub(crate) struct Tried {
+    /// The key.
+    pub(crate) key: Arc<str>,
+    /// What the remote cache has to say of it: how it arrived, or why it could not be asked.
+    pub(crate) remote: Option<Result<String, String>>,
 }
 
 /// An entry that is restored.
@@ -51,6 +60,8 @@ pub(crate) struct Shelf<'a> {
     pub(crate) run: RunId,
     /// What the run keeps; found also where others have removed it.
     pub(crate) pins: &'a Pins,
+    /// Where caches are shared with other machines.
+    pub(crate) remote: Option<&'a dyn RemoteCaches>,
 }
 
 impl Shelf<'_> {
@@ -66,7 +77,8 @@ impl Shelf<'_> {
             .collect()
     }
 
-    /// Whether entries with the exact keys of all these caches exist. Those that do are kept until the run ends.
+    /// Whether entries with the exact keys of all these caches exist, here or where caches are shared. Those that are here are kept
+    /// until the run ends.
     pub(crate) fn all_present(
         &self,
         spec: &JobSpec,
@@ -81,11 +93,18 @@ impl Shelf<'_> {
             let Ok(key) = final_key(spec, cache, variables, &mut Vec::new()) else {
                 return Ok(None);
             };
-            match self.pins.keep(self.store, self.project, &key) {
-                Ok(true) => {}
+            let here = match self.pins.keep(self.store, self.project, &key) {
                 // What cannot be told counts as missing, and is then made anew.
-                Ok(false) | Err(StoreError::Damaged { .. }) => return Ok(None),
-                Err(error) => return Err(error),
+                Err(StoreError::Damaged { .. }) => false,
+                told => told?,
+            };
+            // Where it cannot be told the job runs.
+            let there = || {
+                self.remote
+                    .is_some_and(|remote| remote.is_present(&key) == Ok(true))
+            };
+            if !here && !there() {
+                return Ok(None);
             }
             last = Some(key);
         }
@@ -126,26 +145,42 @@ impl Shelf<'_> {
         candidates.extend(fallbacks.filter_map(|key| fallback_key(&key, said)));
         candidates.extend(global_fallback(variables, said));
         for (at, candidate) in candidates.into_iter().enumerate() {
-            cache.tried.push(candidate.clone());
-            let (entry, lease) = match self.leased(&candidate) {
-                Ok(Some(found)) => found,
-                Ok(None) => continue,
+            let (found, remote) = match self.look(&candidate) {
                 Err(error @ StoreError::Damaged { .. }) => {
                     let text = format!("The cache {candidate} is not restored: {error}");
                     cache.fallback_notices.push(text);
-                    continue;
+                    (None, Default::default())
                 }
-                Err(error) => return Err(error),
+                looked => looked?,
             };
-            cache.found = Some(FoundEntry {
-                key: candidate,
-                exact: at == 0,
-                entry,
-                _lease: lease,
+            cache.tried.push(Tried {
+                key: candidate.clone(),
+                remote,
             });
-            break;
+            if let Some((entry, lease)) = found {
+                cache.found = Some(FoundEntry {
+                    key: candidate,
+                    exact: at == 0,
+                    entry,
+                    _lease: lease,
+                });
+                break;
+            }
         }
         Ok(())
+    }
+
+    /// The entry of a key, leased: from here, else from where caches are shared.
+    fn look(&self, key: &str) -> Result<Looked, StoreError> {
+        if let Some(found) = self.leased(key)? {
+            return Ok((Some(found), None));
+        }
+        Ok(match self.remote.map(|remote| remote.fetch(key)) {
+            None | Some(Ok(None)) => (None, None),
+            // Somebody may remove it at once; then it is as if it had never come.
+            Some(Ok(Some(says))) => (self.leased(key)?, Some(Ok(says))),
+            Some(Err(why)) => (None, Some(Err(why))),
+        })
     }
 
     /// What the key points at, else what the run keeps under it.
@@ -160,6 +195,9 @@ impl Shelf<'_> {
         Ok(Some((kept, lease)))
     }
 }
+
+/// A leased entry, and what the remote cache has to say.
+type Looked = (Option<(Entry, Lease)>, Option<Result<String, String>>);
 
 /// The first cache that is missing although the job says that it cannot do without.
 pub(crate) fn unmet(caches: &[ResolvedCache], variables: &JobVariables) -> Option<Unmet> {
@@ -265,7 +303,10 @@ fn fallback_key(raw: &str, notices: &mut Vec<String>) -> Option<Arc<str>> {
 
 fn global_fallback(variables: &JobVariables, notices: &mut Vec<String>) -> Option<Arc<str>> {
     let key = variables.get("CACHE_FALLBACK_KEY")?;
-    if key.trim_end_matches(['.', ' ']).ends_with("-protected") {
+    // Cleaning may bring the end to light: `x-protected/` is cleaned to `x-protected`.
+    let clean = clean_cache_key(key).key;
+    let forbidden = |key: &str| key.trim_end_matches(['.', ' ']).ends_with("-protected");
+    if forbidden(key) || clean.as_deref().is_some_and(forbidden) {
         notices.push(format!(
             "CACHE_FALLBACK_KEY \"{key}\" not allowed to end in \"-protected\""
         ));

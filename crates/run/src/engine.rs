@@ -74,6 +74,7 @@ pub fn run(
         grace: setup.grace,
         log_limit: setup.log_limit,
         version: setup.version,
+        remote: setup.remote,
         providers: setup.providers,
         sender,
     };

@@ -19,6 +19,7 @@ use tidegate_workspace::{Backend, Layer, Workspace, WorkspaceSpec};
 use crate::cache::{ResolvedCache, Shelf, facts, unmet};
 use crate::message::{JobEnd, Message};
 use crate::pins::Pins;
+use crate::remote::RemoteCaches;
 use crate::results::Promised;
 use crate::secrets::{Providers, Requests};
 use crate::setup::ProjectFacts;
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) grace: Duration,
     pub(crate) log_limit: u64,
     pub(crate) version: String,
+    pub(crate) remote: Option<Arc<dyn RemoteCaches>>,
     pub(crate) providers: Providers,
     pub(crate) sender: SyncSender<Message>,
 }
@@ -110,6 +112,7 @@ fn attempt_job(shared: &Shared, mut task: Task) -> Result<(JobEnd, Option<Left>)
         project: &shared.project.key,
         run: shared.run,
         pins: &shared.pins,
+        remote: shared.remote.as_deref(),
     };
     let caches = shelf.resolve(&task.spec, &variables).map_err(text)?;
     if let Some(unmet) = unmet(&caches, &variables) {
@@ -227,6 +230,7 @@ fn run(
         caches,
         artifacts,
         uploads: task.spec.artifacts.clone(),
+        remote: shared.remote.clone(),
         sender: shared.sender.clone(),
         collected: collected.clone(),
     };

@@ -26,6 +26,7 @@ mod journal;
 mod message;
 mod pins;
 mod redundant;
+mod remote;
 mod results;
 mod save;
 mod saved_by;
@@ -41,13 +42,15 @@ mod trees;
 
 pub use control::{Control, Interrupt};
 pub use downstream::{
-    Ancestor, Created, Elsewhere, NoPlanner, Planner, Refusal, TriggerRequest, Triggered,
+    Ancestor, Created, Elsewhere, NoPlanner, Planner, ProjectNeed, Refusal, TriggerRequest,
+    Triggered,
 };
 pub use earlier::missing_artifacts;
 pub use engine::{Refused, Resumption, run};
 pub use journal::{Follow, Journal, JournalError};
 pub use pins::Pins;
 pub use redundant::{supersede, superseded_by};
+pub use remote::RemoteCaches;
 pub use saved_by::SavedBy;
 pub use secrets::{Providers, SecretSource, Unprovided};
 pub use setup::{

@@ -14,6 +14,7 @@ use tidegate_workspace::{Backend, Layer};
 use crate::downstream::Planner;
 use crate::engine::Resumption;
 use crate::pins::Pins;
+use crate::remote::RemoteCaches;
 use crate::secrets::Providers;
 use crate::stored_run::{StoredRun, StoredRunError};
 
@@ -62,6 +63,8 @@ pub struct RunSetup {
     pub planner: Arc<dyn Planner>,
     /// Where caches, artifacts and logs go.
     pub store: Store,
+    /// Where caches are shared with other machines.
+    pub remote: Option<Arc<dyn RemoteCaches>>,
     /// Runs the jobs.
     pub executor: ShellExecutor,
     /// The environment jobs start from.

@@ -22,6 +22,7 @@ use crate::cache::{ResolvedCache, Shelf, facts};
 use crate::earlier::{dotenv_of, newest_artifacts};
 use crate::job::{discard, runner_facts, variables};
 use crate::pins::Pins;
+use crate::remote::RemoteCaches;
 use crate::secrets::{Providers, Requests};
 use crate::setup::Base;
 use crate::snapshot::layers;
@@ -49,6 +50,8 @@ pub struct ShellSetup {
     pub providers: Providers,
     /// Version of this program.
     pub version: String,
+    /// Where caches are shared with other machines.
+    pub remote: Option<Arc<dyn RemoteCaches>>,
 }
 
 /// A place where a job could run.
@@ -94,6 +97,7 @@ impl JobPlace {
             project: &project.key,
             run,
             pins: &Pins::default(),
+            remote: setup.remote.as_deref(),
         };
         let caches = shelf.resolve(&spec, &before).map_err(text)?;
         let of_caches = facts(&caches).into_iter();

@@ -23,6 +23,7 @@ use crate::dotenv;
 use crate::files::{Found, Wanted, entries_below, find};
 use crate::message::Message;
 use crate::pins::Pins;
+use crate::remote::RemoteCaches;
 
 /// How long removing what could not be saved may hold a job.
 const CLEANING: Duration = Duration::from_secs(10);
@@ -83,6 +84,8 @@ pub(crate) struct JobStorage {
     pub(crate) artifacts: Vec<Artifact>,
     /// What may be uploaded after the caches have been saved.
     pub(crate) uploads: Vec<ArtifactSpec>,
+    /// Where caches are shared with other machines.
+    pub(crate) remote: Option<Arc<dyn RemoteCaches>>,
     pub(crate) sender: SyncSender<Message>,
     pub(crate) collected: Collected,
 }
@@ -201,6 +204,7 @@ impl Storage for JobStorage {
                 }
             };
             if let Some(outcome) = outcome {
+                self.share(&key, outcome, trace);
                 self.note(self.caches[at].index, key, outcome);
             }
         }
@@ -231,16 +235,54 @@ impl Storage for JobStorage {
 }
 
 impl JobStorage {
+    /// Puts what was saved where caches are shared. While the job's log is open: a failure is told there, and nothing is lost with
+    /// the end of the process. It never fails the job.
+    fn share(&self, key: &str, outcome: CacheOutcome, trace: &mut TraceWriter<'_>) {
+        let Some(remote) = self.remote.as_deref().filter(|remote| remote.takes()) else {
+            return;
+        };
+        let shared = match outcome {
+            CacheOutcome::Saved => self.give(key, remote),
+            // Unchanged here; there it may be missing.
+            CacheOutcome::UpToDate => match remote.is_present(key) {
+                Ok(true) => Ok("The remote cache has it already".to_owned()),
+                Ok(false) => self.give(key, remote),
+                Err(why) => Err(why),
+            },
+            _ => return,
+        };
+        match shared {
+            Ok(says) => trace.line(&says),
+            Err(why) => {
+                trace.warning(&why);
+                trace.warning("The cache is kept on this machine only");
+            }
+        }
+    }
+
+    fn give(&self, key: &str, remote: &dyn RemoteCaches) -> Result<String, String> {
+        let found = self.store.lease_cache(&self.project, key, self.run);
+        let (entry, _lease) = found
+            .map_err(|error| error.to_string())?
+            .ok_or("the cache is gone from the store already")?;
+        remote.keep(&entry)
+    }
+
     fn say_restored(&self, cache: &ResolvedCache, trace: &mut TraceWriter<'_>) {
         for notice in &cache.fallback_notices {
             trace.caution(notice);
         }
         for tried in &cache.tried {
-            trace.info(&format!("Checking cache for {tried}..."));
+            trace.info(&format!("Checking cache for {}...", tried.key));
+            match &tried.remote {
+                Some(Ok(says)) => trace.line(says),
+                Some(Err(why)) => trace.warning(why),
+                None => {}
+            }
             if cache
                 .found
                 .as_ref()
-                .is_some_and(|found| found.key == *tried)
+                .is_some_and(|found| found.key == tried.key)
             {
                 trace.info("Successfully extracted cache");
             } else {

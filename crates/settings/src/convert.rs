@@ -60,6 +60,9 @@ impl Settings {
             scenario.server.version = format!("{major}.{minor}.{patch}");
         }
         self.protect(scenario);
+        if self.cache.protected == Some(crate::section::Protection::Off) {
+            scenario.project.separate_protected_caches = false;
+        }
         scenario.settings.extend(self.setting_variables());
     }
 

@@ -18,8 +18,9 @@ mod tests;
 pub use error::SettingsError;
 pub use load::{Level, load, parse, user_file};
 pub use section::{
-    Cache, Dialect, Edition, Environment, Includes, Limits, Lint, ProjectMapping, ProjectSection,
-    RemoteSection, RoleName, Run, ServerSection, ServerUrl, SettingValue, SettingValues, Settings,
-    Source, Sources, TemplateMapping, Unsupported, VariableName, Variables, Workspace,
+    Cache, CacheAccess, CacheFormat, CachePlace, Dialect, Edition, Environment, Includes, Limits,
+    Lint, ProjectMapping, ProjectSection, Protection, RemoteCache, RemoteCredentials,
+    RemoteSection, RoleName, Run, ServerSection, ServerUrl, Service, SettingValue, SettingValues,
+    Settings, Source, Sources, TemplateMapping, VariableName, Variables, Workspace,
 };
 pub use value::{GitlabVersion, Period, Size};

@@ -73,6 +73,22 @@ pub fn parse(
         let message = "only the user's own settings may say where tokens are sent";
         return Err(invalid(at, message));
     }
+    let remote = &settings.cache.remote;
+    let at = |key: &str| {
+        // The section's own header, or the table written in one line.
+        let section = text.find("cache.remote").or_else(|| text.find("remote"));
+        let from = section.unwrap_or(0);
+        let after = text.get(from..).and_then(|text| text.find(key));
+        after.map_or(0, |after| from + after)
+    };
+    if level == Level::Project
+        && let Some((key, message)) = remote.reserved()
+    {
+        return Err(invalid(at(key), message));
+    }
+    if let Some((key, message)) = remote.problem() {
+        return Err(invalid(at(key), &message));
+    }
     let dir = path.parent().unwrap_or(Path::new(""));
     settings.anchor(dir, home);
     Ok(settings)

@@ -1,5 +1,6 @@
 //! The sections of a settings file. Absent means: not said here, so the file below or the default counts.
 
+mod cache;
 mod includes;
 mod secrets;
 mod variables;
@@ -11,6 +12,10 @@ use serde::Deserialize;
 
 use crate::value::{GitlabVersion, Period, Size};
 
+pub use cache::{
+    Cache, CacheAccess, CacheFormat, CachePlace, Protection, RemoteCache, RemoteCredentials,
+    Service,
+};
 pub use includes::{Includes, ProjectMapping, RemoteSection, TemplateMapping};
 pub use secrets::{Source, Sources};
 pub use variables::{SettingValue, SettingValues, VariableName, Variables};
@@ -254,31 +259,6 @@ impl TryFrom<String> for ServerUrl {
     }
 }
 
-/// How much the store keeps.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Cache {
-    /// Bytes of all entries together.
-    pub max_size: Option<Size>,
-    /// Bytes of the entries of one project.
-    pub max_project_size: Option<Size>,
-    /// Entries not used for longer go.
-    pub max_age: Option<Period>,
-    /// A store shared with others.
-    pub remote: Option<Unsupported>,
-}
-
-/// A key that is kept free for something to come. Using it is an error that says so.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Unsupported {}
-
-impl<'de> Deserialize<'de> for Unsupported {
-    fn deserialize<D: serde::Deserializer<'de>>(value: D) -> Result<Unsupported, D::Error> {
-        serde::de::IgnoredAny::deserialize(value)?;
-        Err(serde::de::Error::custom("this is not supported yet"))
-    }
-}
-
 impl Settings {
     /// These settings, and where they say nothing the ones `below`.
     ///
@@ -310,6 +290,7 @@ impl Settings {
             anchor(data_dir, dir, home);
         }
         self.includes.anchor(dir, home);
+        self.cache.remote.anchor(dir, home);
         for source in self.secrets.values_mut().chain(self.id_tokens.values_mut()) {
             if let Source::File(path) = source {
                 anchor(path, dir, home);
@@ -391,17 +372,6 @@ impl ProjectSection {
             protected_branches: self.protected_branches.or(below.protected_branches),
             protected_tags: self.protected_tags.or(below.protected_tags),
             role: self.role.or(below.role),
-        }
-    }
-}
-
-impl Cache {
-    fn over(self, below: Cache) -> Cache {
-        Cache {
-            max_size: self.max_size.or(below.max_size),
-            max_project_size: self.max_project_size.or(below.max_project_size),
-            max_age: self.max_age.or(below.max_age),
-            remote: self.remote.or(below.remote),
         }
     }
 }

@@ -64,6 +64,7 @@ fn the_page_lists_exactly_the_keys_there_are() {
         ("### Templates", "includes.templates.%"),
         ("### `[includes.remote]`", "includes.remote.%"),
         ("## `[cache]`", "cache.%"),
+        ("### `[cache.remote]`", "cache.remote.%"),
         ("### A source", "secrets.a.%"),
     ];
     for (heading, key) in sections {
@@ -81,8 +82,15 @@ fn the_page_lists_exactly_the_keys_there_are() {
 
 /// Whether the example uses a key, or cannot.
 fn is_used(heading: &str, key: &str) -> bool {
-    // Only for the user's file, and not for anyone yet.
-    let cannot = ["token_hosts", "remote"].contains(&key) && heading != "## `[variables]`";
+    // Only for the user's file, or instead of another.
+    let cannot = [
+        "token_hosts",
+        "access_key",
+        "secret_key",
+        "trusted_endpoints",
+    ];
+    let cannot = cannot.contains(&key)
+        || (heading == "### `[cache.remote]`" && ["path", "runner", "hashed_keys"].contains(&key));
     let begins = |line: &str| line.starts_with(&format!("{key} = "));
     let inside = [
         format!("{{ {key} = "),
@@ -165,9 +173,42 @@ fn wrong_values_are_told_with_their_key() {
         ),
         ("[server]\nurl = \"gitlab.com\"", "no address of a server"),
         (
-            "[cache]\nremote = { url = \"x\" }",
-            "`cache.remote`: this is not supported yet",
+            "[cache]\nremote = { url = \"ftp://x\" }",
+            "/p/tidegate.toml:2:18: `cache.remote.url`: `ftp://x` is no place for caches",
         ),
+        (
+            "[cache.remote]\nurl = \"s3://b/../x\"",
+            "`s3://b/../x` is no place",
+        ),
+        (
+            "[cache.remote]\nurl = \"s3://b\"\npath = \"/x\"",
+            ":3:1: `cache.remote.path`: either `url` or `path`",
+        ),
+        (
+            "[cache.remote]\nurl = \"s3://b\"\nendpoint = \"http://minio.example.com\"",
+            ":3:1: `cache.remote.endpoint`: write it like `https://",
+        ),
+        (
+            "[cache.remote]\nformat = \"gitlab-runer\"",
+            "did you mean `gitlab-runner`?",
+        ),
+        (
+            "[cache.remote]\nformat = \"tidegate\"\nrunner = \"abc\"",
+            ":3:1: `cache.remote.runner`: only `format = \"gitlab-runner\"`",
+        ),
+        (
+            "[cache.remote]\nrunner = \"a/b\"",
+            ":2:1: `cache.remote.runner`: this is no short token",
+        ),
+        (
+            "[cache.remote]\nsecret_key = \"s\"",
+            ":2:1: `cache.remote.secret_key`: only the user's own settings may hold secrets",
+        ),
+        (
+            "[cache.remote]\ntrusted_endpoints = [\"https://evil.example.com\"]",
+            ":2:1: `cache.remote.trusted_endpoints`: only the user's own settings may say which servers",
+        ),
+        ("[cache]\nprotected = \"no\"", "`cache.protected`: "),
         ("a = \n", "/p/tidegate.toml:1:"),
     ];
     for (text, expected) in cases {
@@ -256,4 +297,32 @@ fn the_users_file_lies_where_the_environment_says() {
         Some(expected)
     );
     assert_eq!(file(&[]), None);
+}
+
+#[test]
+fn the_place_of_the_remote_cache_is_the_projects_and_the_secrets_are_the_users() {
+    let user = "[cache.remote]\nurl = \"s3://mine\"\nendpoint = \"https://own.example.com\"\n\
+                access_key = \"a\"\nsecret_key = \"hush\"\ntrusted_endpoints = [\"https://t.example.com\"]\n";
+    let user = parse(user, Path::new("/u/config.toml"), Level::User, None).expect("allowed");
+    assert!(
+        !format!("{user:?}").contains("hush"),
+        "secrets are not shown"
+    );
+    let project = "[cache.remote]\nurl = \"s3://team/ci/\"\nregion = \"eu\"\n";
+    let remote = read(project)
+        .expect("right")
+        .over(user.clone())
+        .cache
+        .remote;
+    let place = remote.url.expect("the project names it");
+    assert_eq!((&*place.bucket, &*place.prefix), ("team", "ci"));
+    // The user's own server has another bucket of that name.
+    assert_eq!(remote.endpoint, None);
+    assert_eq!(remote.secret_key.as_deref(), Some("hush"));
+    let trusted = ["https://t.example.com", "https://own.example.com"];
+    assert_eq!(remote.trusted_endpoints, trusted);
+    let directory = read("[cache.remote]\npath = \"~/shared\"\n").expect("right");
+    let remote = directory.over(user).cache.remote;
+    assert_eq!(remote.path.as_deref(), Some(Path::new("/home/ada/shared")));
+    assert_eq!(remote.url, None);
 }

@@ -62,7 +62,7 @@ pub(crate) struct Global {
         env = "TIDEGATE_GITLAB_VERSION"
     )]
     pub gitlab_version: Option<String>,
-    /// Fetch nothing: includes from elsewhere only come from the store
+    /// Fetch nothing: includes from elsewhere only come from the store, caches from this machine
     #[arg(
         long,
         global = true,
@@ -70,12 +70,31 @@ pub(crate) struct Global {
         env = "TIDEGATE_OFFLINE"
     )]
     pub offline: bool,
+    /// How the remote cache of the settings is used
+    #[arg(
+        long,
+        value_name = "ACCESS",
+        global = true,
+        env = "TIDEGATE_REMOTE_CACHE"
+    )]
+    pub remote_cache: Option<RemoteCacheAccess>,
     /// Fetch includes from elsewhere anew and pin what they are now
     #[arg(long, global = true)]
     pub update: bool,
     /// Use no colours, as `--color never`
     #[arg(long, global = true, conflicts_with = "color")]
     pub no_color: bool,
+}
+
+/// How the remote cache is used
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RemoteCacheAccess {
+    /// Not at all
+    Off,
+    /// Caches are fetched
+    ReadOnly,
+    /// Caches are fetched, and what jobs save is put there
+    ReadWrite,
 }
 
 /// Whose language is read

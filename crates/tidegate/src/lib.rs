@@ -9,6 +9,7 @@ mod exit;
 mod planner;
 mod project;
 mod recording;
+mod remote_cache;
 mod scenario_args;
 mod statement;
 mod store_args;

@@ -4,7 +4,9 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use tidegate_config::{Dialect, Edition, Loaded, RootFile, load};
-use tidegate_plan::{Detail, Plan, plan, stopped_before_loading};
+use tidegate_pipeline::CacheSuffix;
+use tidegate_plan::{Detail, Plan, cache_suffix, plan_with, stopped_before_loading};
+use tidegate_remote::Remote;
 use tidegate_run::Pins;
 use tidegate_scenario::{
     CacheState, Fact, Facts, Place as WorldPlace, Recorder, Scenario, World, WorldError,
@@ -19,6 +21,7 @@ use tidegate_world::{
 use crate::cli::{DialectName, EditionName, Global, ScenarioArgs};
 use crate::exit::Failure;
 use crate::recording::Recording;
+use crate::remote_cache::{self, Wanted};
 use crate::scenario_args;
 use crate::statement::Statement;
 
@@ -34,6 +37,8 @@ pub(crate) struct Project {
     pub data_dir: PathBuf,
     /// What the settings files say; flags have won over them already.
     pub settings: Settings,
+    /// The cache shared with other machines.
+    pub remote: Wanted,
     root: RootFile,
     reading: tidegate_config::Settings,
     network: Network,
@@ -85,11 +90,13 @@ impl Project {
         scenario.iid = next_iid(&data_dir, &project_key(&checkout, &scenario));
         let reading = reading(global, &settings)?;
         let network = network(global);
+        let remote = Wanted::of(&settings.cache, global, scenario.project.id);
         Ok(Project {
             checkout,
             scenario,
             subject,
             data_dir,
+            remote,
             settings,
             root,
             reading,
@@ -114,6 +121,7 @@ impl Project {
             reading: reading(global, &settings)?,
             network: network(global),
             subject: place.subject,
+            remote: Wanted::of(&settings.cache, global, scenario.project.id),
             checkout,
             scenario,
             data_dir,
@@ -143,7 +151,17 @@ impl Project {
             &for_planning(&self.reading),
         )?;
         let plan = match &loaded.config {
-            Some(config) => Some(plan(config, &self.scenario, world, &Detail::Compact)?),
+            Some(config) => {
+                let settings = self.planning();
+                let detail = Detail::Compact;
+                Some(plan_with(
+                    config,
+                    &self.scenario,
+                    world,
+                    &detail,
+                    &settings,
+                )?)
+            }
             None => None,
         };
         Ok((loaded, plan))
@@ -183,6 +201,7 @@ impl Project {
         Recording {
             root: self.root.clone(),
             reading: self.reading.clone(),
+            planning: self.planning(),
             scenario: self.scenario.clone(),
             facts,
             masked: Vec::new(),
@@ -196,7 +215,7 @@ impl Project {
 
     /// The plan of a pipeline that GitLab ends before it reads the configuration, whatever stands there.
     pub(crate) fn stopped(&self) -> Option<Plan> {
-        stopped_before_loading(&self.scenario, &tidegate_plan::Settings::default())
+        stopped_before_loading(&self.scenario, &self.planning())
     }
 
     /// Plans the pipeline of a configuration that loaded without errors.
@@ -204,7 +223,8 @@ impl Project {
         let Some(config) = &loaded.config else {
             return Ok(None);
         };
-        self.in_world(|world| plan(config, &self.scenario, world, detail))
+        let settings = self.planning();
+        self.in_world(|world| plan_with(config, &self.scenario, world, detail, &settings))
             .map(Some)
     }
 
@@ -218,7 +238,8 @@ impl Project {
         let Some(config) = &loaded.config else {
             return Ok(None);
         };
-        let ask = |world: &dyn World| plan(config, &self.scenario, world, detail);
+        let settings = self.planning();
+        let ask = |world: &dyn World| plan_with(config, &self.scenario, world, detail, &settings);
         self.in_world_to_run(pins, ask).map(Some)
     }
 
@@ -233,6 +254,7 @@ impl Project {
             key: self.key(),
             store: OnceCell::new(),
             pins,
+            elsewhere: self.elsewhere(),
         };
         self.in_world_of(&caches, ask)
     }
@@ -248,8 +270,30 @@ impl Project {
         };
         let mut scenario = self.scenario.clone();
         scenario.overrides.changed_paths = Some(Some(paths));
-        self.in_world(|world| plan(config, &scenario, world, &Detail::Compact))
+        let settings = self.planning();
+        self.in_world(|world| plan_with(config, &scenario, world, &Detail::Compact, &settings))
             .map(Some)
+    }
+
+    /// The instance's settings a plan depends on.
+    fn planning(&self) -> tidegate_plan::Settings {
+        tidegate_plan::Settings {
+            protected_caches: remote_cache::protected_caches(&self.settings.cache),
+            ..tidegate_plan::Settings::default()
+        }
+    }
+
+    /// What is appended to the keys of caches.
+    pub(crate) fn cache_suffix(&self) -> CacheSuffix {
+        cache_suffix(&self.scenario, self.planning().protected_caches)
+    }
+
+    fn elsewhere(&self) -> Elsewhere<'_> {
+        Elsewhere {
+            wanted: &self.remote,
+            suffix: self.cache_suffix(),
+            remote: OnceCell::new(),
+        }
     }
 
     /// Asks the world something, and pins what was fetched for the answer.
@@ -330,6 +374,7 @@ impl Project {
         StoredCaches {
             directory: &self.data_dir,
             key: self.key(),
+            elsewhere: self.elsewhere(),
         }
     }
 }
@@ -435,26 +480,41 @@ impl Shelf for StoredShelf<'_> {
     }
 }
 
-/// Answers from the store whether a cache exists. The store is only opened when asked.
+/// Answers whether a cache exists where caches are shared; opened when it is first asked.
+struct Elsewhere<'a> {
+    wanted: &'a Wanted,
+    suffix: CacheSuffix,
+    remote: OnceCell<Result<Option<Remote>, String>>,
+}
+
+impl Elsewhere<'_> {
+    fn state(&self, key: &str) -> Result<CacheState, String> {
+        match self.remote.get_or_init(|| self.wanted.open(self.suffix)) {
+            Ok(None) => Ok(CacheState::Missing),
+            Ok(Some(remote)) => remote_cache::state(remote, key),
+            Err(why) => Err(why.clone()),
+        }
+    }
+}
+
+/// Answers whether a cache exists: from the store, which is only opened when asked, then from where caches are shared.
 struct StoredCaches<'a> {
     directory: &'a Path,
     key: String,
+    elsewhere: Elsewhere<'a>,
 }
 
 impl CacheProbe for StoredCaches<'_> {
     fn state(&self, key: &str) -> Result<CacheState, String> {
         if !self.directory.exists() {
-            return Ok(CacheState::Missing);
+            return self.elsewhere.state(key);
         }
         let store = Store::open(self.directory).map_err(|error| error.to_string())?;
-        let found = store
-            .find_cache(&self.key, key)
-            .map_err(|error| error.to_string())?;
-        Ok(if found.is_some() {
-            CacheState::Present
-        } else {
-            CacheState::Missing
-        })
+        let found = store.find_cache(&self.key, key);
+        match found.map_err(|error| error.to_string())? {
+            Some(_) => Ok(CacheState::Present),
+            None => self.elsewhere.state(key),
+        }
     }
 }
 
@@ -472,12 +532,13 @@ struct KeptCaches<'a> {
     key: String,
     store: OnceCell<Store>,
     pins: &'a Pins,
+    elsewhere: Elsewhere<'a>,
 }
 
 impl CacheProbe for KeptCaches<'_> {
     fn state(&self, key: &str) -> Result<CacheState, String> {
         if !self.directory.exists() {
-            return Ok(CacheState::Missing);
+            return self.elsewhere.state(key);
         }
         let store = match self.store.get() {
             Some(store) => store,
@@ -487,10 +548,10 @@ impl CacheProbe for KeptCaches<'_> {
             }
         };
         let kept = self.pins.keep(store, &self.key, key);
-        Ok(match kept.map_err(|error| error.to_string())? {
-            true => CacheState::Present,
-            false => CacheState::Missing,
-        })
+        match kept.map_err(|error| error.to_string())? {
+            true => Ok(CacheState::Present),
+            false => self.elsewhere.state(key),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidegate_config::{Loaded, RootFile, load};
-use tidegate_plan::{Detail, Plan, plan, stopped_before_loading};
+use tidegate_plan::{Detail, Plan, ProtectedCaches, plan_with, stopped_before_loading};
 use tidegate_report::list_json;
 use tidegate_scenario::{ContentRecord, Facts, FactsRecord, Scenario, ScenarioRecord};
 
@@ -29,6 +29,8 @@ const RECORDING_VERSION: u32 = 1;
 pub(crate) struct Recording {
     pub(crate) root: RootFile,
     pub(crate) reading: tidegate_config::Settings,
+    /// Settings of the instance the plan depends on.
+    pub(crate) planning: tidegate_plan::Settings,
     pub(crate) scenario: Scenario,
     pub(crate) facts: Facts,
     /// Names of variables whose values are placeholders.
@@ -45,10 +47,39 @@ struct Document {
     tidegate: String,
     root: RootRecord,
     reading: ReadingRecord,
+    /// Which jobs use the caches of protected refs; absent: GitLab's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    protected_caches: Option<ProtectedRecord>,
     masked: Vec<String>,
     differs: Vec<String>,
     scenario: ScenarioRecord,
     facts: FactsRecord,
+}
+
+/// [`ProtectedCaches`] where it is not the default.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ProtectedRecord {
+    Ref,
+    Maintainer,
+}
+
+impl ProtectedRecord {
+    fn of(caches: ProtectedCaches) -> Option<ProtectedRecord> {
+        match caches {
+            ProtectedCaches::RefOrMaintainer => None,
+            ProtectedCaches::Ref => Some(ProtectedRecord::Ref),
+            ProtectedCaches::Maintainer => Some(ProtectedRecord::Maintainer),
+        }
+    }
+
+    fn caches(record: Option<ProtectedRecord>) -> ProtectedCaches {
+        match record {
+            None => ProtectedCaches::RefOrMaintainer,
+            Some(ProtectedRecord::Ref) => ProtectedCaches::Ref,
+            Some(ProtectedRecord::Maintainer) => ProtectedCaches::Maintainer,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -113,7 +144,10 @@ impl Recording {
     pub(crate) fn plan(&self, loaded: &Loaded, detail: &Detail) -> Result<Option<Plan>, Failure> {
         let config = loaded.config.as_ref();
         config
-            .map(|config| plan(config, &self.scenario, &self.facts, detail).map_err(broken))
+            .map(|config| {
+                plan_with(config, &self.scenario, &self.facts, detail, &self.planning)
+                    .map_err(broken)
+            })
             .transpose()
     }
 
@@ -147,6 +181,7 @@ impl Recording {
                 content: ContentRecord::of(&self.root.bytes),
             },
             reading: ReadingRecord::of(&self.reading),
+            protected_caches: ProtectedRecord::of(self.planning.protected_caches),
             masked: mask.names().to_vec(),
             differs: self.differs.clone(),
             scenario: ScenarioRecord::of(&scenario),
@@ -168,6 +203,10 @@ impl Recording {
                 bytes: document.root.content.bytes().map_err(text)?,
             },
             reading: document.reading.reading(),
+            planning: tidegate_plan::Settings {
+                protected_caches: ProtectedRecord::caches(document.protected_caches),
+                ..tidegate_plan::Settings::default()
+            },
             scenario: document.scenario.scenario().map_err(text)?,
             facts: document.facts.facts().map_err(text)?,
             masked: document.masked,

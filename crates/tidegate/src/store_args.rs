@@ -38,8 +38,11 @@ pub(crate) enum CacheCommand {
 #[derive(Args, Debug)]
 pub(crate) struct CacheLsArgs {
     /// Those of all projects
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "remote")]
     pub all: bool,
+    /// In the cache shared with other machines (`[cache.remote]` of the settings)
+    #[arg(long)]
+    pub remote: bool,
     /// The form of the result
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub format: Format,
@@ -63,6 +66,9 @@ pub(crate) struct CacheInspectArgs {
 pub(crate) struct CacheGetArgs {
     /// The key, with everything appended to it
     pub key: String,
+    /// From the cache shared with other machines; it is kept here as well
+    #[arg(long)]
+    pub remote: bool,
     /// Where to copy it: an empty directory, or one to be made
     #[arg(value_name = "DIRECTORY")]
     pub into: PathBuf,
@@ -73,6 +79,9 @@ pub(crate) struct CacheGetArgs {
 pub(crate) struct CachePutArgs {
     /// The key, with everything appended to it
     pub key: String,
+    /// Also into the cache shared with other machines
+    #[arg(long)]
+    pub remote: bool,
     /// Files and directories, relative to the project root
     #[arg(required_unless_present = "zip", value_name = "PATH")]
     pub paths: Vec<String>,
@@ -90,6 +99,9 @@ pub(crate) struct CacheRmArgs {
     /// All caches of the project
     #[arg(short, long, conflicts_with = "keys")]
     pub all: bool,
+    /// In the cache shared with other machines (`[cache.remote]` of the settings)
+    #[arg(long)]
+    pub remote: bool,
 }
 
 /// Arguments of `cache prune`.
@@ -101,9 +113,12 @@ pub(crate) struct CachePruneArgs {
     /// Those of each project may take so much
     #[arg(long, value_name = "SIZE", value_parser = crate::amount::parse_bytes)]
     pub max_project_size: Option<u64>,
-    /// Those not used for so many days go
+    /// Those not used for so many days go; in the remote cache those saved before
     #[arg(long, value_name = "DAYS")]
     pub max_age_days: Option<u64>,
+    /// In the cache shared with other machines (`[cache.remote]` of the settings)
+    #[arg(long, conflicts_with_all = ["max_size", "max_project_size", "keep_runs", "max_run_age_days"])]
+    pub remote: bool,
     /// So many runs of each project stay
     #[arg(long, value_name = "NUMBER")]
     pub keep_runs: Option<std::num::NonZeroUsize>,

@@ -102,7 +102,7 @@ impl Http {
 
     fn agent(&self) -> &ureq::Agent {
         self.agent.get_or_init(|| {
-            let tls = TlsConfig::builder().root_certs(roots()).build();
+            let tls = TlsConfig::builder().root_certs(trusted_roots()).build();
             ureq::Agent::config_builder()
                 .http_status_as_error(false)
                 .tls_config(tls)
@@ -153,7 +153,7 @@ fn is_loopback(url: &str) -> bool {
 }
 
 /// The certificates the machine trusts, where a company's own are among them; else those that came with the program.
-fn roots() -> RootCerts {
+pub fn trusted_roots() -> RootCerts {
     let named = std::env::var_os("SSL_CERT_FILE");
     let named = named.as_deref().map(Path::new);
     let bundles = named.into_iter().chain(BUNDLES.iter().map(Path::new));

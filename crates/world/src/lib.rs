@@ -38,6 +38,7 @@ pub use credentials::Credentials;
 pub use fetcher::{Fetcher, FetcherSetup, Network};
 pub use git::GitError;
 pub use git_world::{CacheProbe, GitWorld, KnownTree, NoCaches, Subject};
+pub use http::trusted_roots;
 pub use job_repository::{JobRepositoryError, job_repository};
 pub use local::local_scenario;
 pub use lock::{Lock, LockError};

@@ -72,6 +72,7 @@ pub(crate) fn setup(place: &Path, pipeline: Pipeline) -> io::Result<RunSetup> {
         log_limit: 1 << 30,
         providers: Providers::default(),
         version: "0".to_owned(),
+        remote: None,
     })
 }
 

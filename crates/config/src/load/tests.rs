@@ -512,7 +512,7 @@ fn an_overlay_file_is_laid_over_the_jobs_in_our_dialect_only() {
                 .contains("tags")
         );
         let config = loaded.config.unwrap();
-        ["j", "k"].map(|job| config.jobs[job].body.tags.len())
+        ["j", "k"].map(|job| config.jobs[job].body.inheritable.tags.len())
     };
     assert_eq!(tags(Dialect::Tidegate), [1, 1]);
     assert_eq!(tags(Dialect::Gitlab), [0, 0]);

@@ -150,6 +150,7 @@ impl PipelineRun {
             project: &shared.project.key,
             run: self.record.id,
             pins: &shared.pins,
+            remote: shared.remote.as_deref(),
         };
         Ok(shelf.all_present(spec, wanted, &self.variables(spec, slot))?)
     }

@@ -180,9 +180,13 @@ impl Engine<'_> {
             self.say(key, message);
         }
         let above = &self.pipeline(key.pipeline).shared;
+        // What is shared with other machines is of one project, with the rights of one ref.
+        let is_ours = facts.project.key == above.project.key
+            && facts.suffix == self.pipeline(key.pipeline).facts.suffix;
         let mut shared = Shared {
             project: facts.project.clone(),
             run: begun.record.id,
+            remote: above.remote.clone().filter(|_| is_ours),
             ..Shared::clone(above)
         };
         let mut guards: (Option<Box<dyn Send>>, _) = (None, begun.log);

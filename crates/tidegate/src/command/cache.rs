@@ -1,6 +1,7 @@
 //! `tidegate cache`: looks into the caches of the store, copies from and to them, removes them.
 
 mod ls;
+mod remote;
 mod transfer;
 mod upkeep;
 mod why;
@@ -18,6 +19,9 @@ use crate::store_args::{CacheArgs, CacheCommand};
 /// Does what the subcommand says.
 pub(crate) fn run(global: &Global, args: &CacheArgs) -> Result<Exit, Failure> {
     match &args.command {
+        CacheCommand::Ls(args) if args.remote => remote::list(global, args.format),
+        CacheCommand::Rm(args) if args.remote => remote::remove(global, &args.keys, args.all),
+        CacheCommand::Prune(args) if args.remote => remote::prune(global, args),
         CacheCommand::Ls(args) => ls::list(global, args),
         CacheCommand::Inspect(args) => ls::inspect(global, args),
         CacheCommand::Get(args) => transfer::get(global, args),

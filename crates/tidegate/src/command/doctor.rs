@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tidegate_plan::{Detail, Outcome};
+use tidegate_remote::{Access, Format as RemoteFormat};
 use tidegate_store::{Depth, Store};
 use tidegate_workspace::{Wanted, probe};
 
@@ -46,6 +47,7 @@ pub(crate) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit, Failure> {
     ];
     findings.extend(workspaces(&data));
     findings.push(store(&data));
+    findings.extend(remote(global));
     findings.extend(pipeline(global)?);
     let broken = findings
         .iter()
@@ -185,6 +187,36 @@ fn store(data: &Path) -> Finding {
     }
 }
 
+/// Whether the remote cache answers; nothing where the project has none. Without secrets: those are not in what is shown of a place.
+fn remote(global: &Global) -> Option<Finding> {
+    let what = "remote cache";
+    let missing = |says: String| Finding {
+        what,
+        health: Health::Missing,
+        says,
+    };
+    let project = Project::open(global, &crate::cli::ScenarioArgs::default()).ok()?;
+    let remote = match project.remote.open(project.cache_suffix()) {
+        Ok(remote) => remote?,
+        Err(why) => return Some(missing(why)),
+    };
+    let access = match remote.access() {
+        Access::ReadOnly => "read only",
+        Access::ReadWrite => "read and written",
+    };
+    let format = match remote.format() {
+        RemoteFormat::Tidegate => "our own format",
+        RemoteFormat::GitlabRunner => "the format of GitLab's runner",
+    };
+    Some(match remote.check() {
+        Ok(()) => good(
+            what,
+            format!("{} answers; {access}, in {format}", remote.place()),
+        ),
+        Err(error) => missing(format!("{}: failed to {error}", remote.place())),
+    })
+}
+
 /// What the pipeline of the project asks for that a run cannot give; nothing where there is no project.
 fn pipeline(global: &Global) -> Result<Vec<Finding>, Failure> {
     let what = "pipeline";
@@ -204,7 +236,13 @@ fn pipeline(global: &Global) -> Result<Vec<Finding>, Failure> {
     let Some(Outcome::Created(pipeline)) = plan.map(|plan| plan.outcome) else {
         return Ok(vec![good(what, "nothing would run now".to_owned())]);
     };
-    let problems = unsupported::problems(config, &pipeline, None, &providers(&project), false);
+    let means = unsupported::Means {
+        executor: None,
+        providers: &providers(&project),
+        downstream: false,
+        project: &project,
+    };
+    let problems = unsupported::problems(config, &pipeline, &means);
     if problems.is_empty() {
         let says = format!(
             "everything its {} jobs ask for is there",

@@ -5,16 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
-use tidegate_run::{Base, Begun, Pins, Providers, Resumption, RunSetup, SecretSource, StoredRun};
+use tidegate_pipeline::CacheSuffix;
+use tidegate_run::{
+    Base, Begun, Pins, Providers, RemoteCaches, Resumption, RunSetup, SecretSource, StoredRun,
+};
 use tidegate_settings::{Source, Sources};
 use tidegate_store::Store;
-use tidegate_workspace::{Backend, Wanted, probe};
+use tidegate_workspace::{Backend, Wanted as WantedBackend, probe};
 
 use crate::SUPERVISE;
 use crate::cli::{Global, RunArgs};
 use crate::downstream::Downstream;
 use crate::exit::Failure;
 use crate::project::Project;
+use crate::remote_cache::{Wanted, of_run};
+use crate::terminal::tell;
 
 /// What processes of a canceled job get between TERM and KILL. GitLab gives ten minutes; a person waits here.
 const GRACE: Duration = Duration::from_secs(5);
@@ -27,6 +32,8 @@ pub(super) struct Machine {
     pub(super) store: Store,
     /// How work trees are made.
     pub(super) backend: Backend,
+    /// The cache shared with other machines.
+    remote: Wanted,
     /// What the settings say of runs.
     settings: tidegate_settings::Run,
     providers: Providers,
@@ -42,11 +49,11 @@ impl Machine {
         let settings = project.settings.run.clone();
         let of_settings = settings.workspace.map(|workspace| workspace.name());
         let data_dir = &project.data_dir;
-        let wanted: Wanted = match workspace.or(of_settings) {
+        let wanted: WantedBackend = match workspace.or(of_settings) {
             Some(text) => text
                 .parse()
                 .map_err(|error| failed("use --workspace", &error))?,
-            None => Wanted::Best,
+            None => WantedBackend::Best,
         };
         std::fs::create_dir_all(data_dir)
             .map_err(|error| failed("make the directory of the store", &error))?;
@@ -58,9 +65,29 @@ impl Machine {
             global: global.clone(),
             store,
             backend,
+            remote: project.remote.clone(),
             settings,
             providers: providers(project),
         })
+    }
+
+    /// The cache shared with other machines, for jobs whose keys end so. One that cannot be used is told, and they go without.
+    pub(super) fn remote(
+        &self,
+        suffix: CacheSuffix,
+        project: &str,
+    ) -> Option<Arc<dyn RemoteCaches>> {
+        match self.remote.open(suffix) {
+            Ok(remote) => {
+                let store = self.store.clone();
+                remote.map(|remote| of_run(remote, store, project.to_owned()))
+            }
+            Err(_) if matches!(self.remote, Wanted::Offline) => None,
+            Err(why) => {
+                tell(&format!("warning: {why}\n"));
+                None
+            }
+        }
     }
 
     /// Everything a run needs; `pins` are the caches its plan relies on, `past` is what happened so far of one that goes on.
@@ -73,7 +100,9 @@ impl Machine {
         pins: Pins,
         past: Option<Resumption>,
     ) -> Result<RunSetup, Failure> {
+        let remote = self.remote(facts.suffix, &facts.project.key);
         Ok(RunSetup {
+            remote,
             begun,
             past,
             facts,

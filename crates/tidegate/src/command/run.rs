@@ -10,7 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tidegate_config::Loaded;
 use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
-use tidegate_plan::{Detail, Outcome, Plan, ProtectedCaches, cache_suffix};
+use tidegate_plan::{Detail, Outcome, Plan};
 use tidegate_report::run::{RunProgress, html, junit, summary};
 use tidegate_run::{
     Base, Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, SubmoduleFiles, base_tree,
@@ -25,6 +25,7 @@ use tidegate_world::{
 
 use super::machine::{Machine, failed, providers};
 use super::selection::chosen;
+use super::unsupported::Means;
 use super::{
     require_planned, require_valid, resume, selection, show_diagnostics, unsupported, watch,
 };
@@ -121,8 +122,13 @@ pub(super) fn start(
         pins,
     } = planned;
     if let Some(config) = &loaded.config {
-        let providers = providers(project);
-        let problems = unsupported::problems(config, &pipeline, args.executor, &providers, false);
+        let means = Means {
+            executor: args.executor,
+            providers: &providers(project),
+            downstream: false,
+            project,
+        };
+        let problems = unsupported::problems(config, &pipeline, &means);
         if !problems.is_empty() {
             show_diagnostics(global, &loaded, &problems);
             return Err(Failure::unusable(
@@ -294,7 +300,7 @@ pub(crate) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
             url: format!("{}/{path}", server.url()),
         },
         git: git(project),
-        suffix: cache_suffix(scenario, ProtectedCaches::default()),
+        suffix: project.cache_suffix(),
         default_timeout: project
             .settings
             .run

@@ -90,7 +90,9 @@ fn open(
     job: JobIdx,
     runs: Vec<RunId>,
 ) -> Result<Exit, Failure> {
+    let remote = machine.remote(facts.suffix, &facts.project.key);
     let place = JobPlace::prepare(ShellSetup {
+        remote,
         store: machine.store,
         environment: environment(&project.settings.run),
         backend: machine.backend,

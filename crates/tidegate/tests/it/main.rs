@@ -14,6 +14,7 @@ mod past;
 mod predefined;
 mod quickstart;
 mod recording;
+mod remote_cache;
 mod results;
 mod resume;
 mod run;

@@ -25,7 +25,10 @@ const IMPORT: Limits = Limits {
 /// Copies a cache into a directory, which must be empty or not there yet.
 pub(super) fn get(global: &Global, args: &CacheGetArgs) -> Result<Exit, Failure> {
     let caches = Caches::open(global)?;
-    let entry = caches.find(&args.key)?;
+    let entry = match args.remote {
+        true => super::remote::fetched(global, &caches, &args.key)?,
+        false => caches.find(&args.key)?,
+    };
     empty_directory(&args.into)?;
     let copied = entry.copy_to(&args.into);
     copied.map_err(|error| Failure::unusable(format!("failed to copy the cache: {error}")))?;
@@ -55,6 +58,9 @@ pub(super) fn put(global: &Global, args: &CachePutArgs) -> Result<Exit, Failure>
         .map_err(|error| failed(&error))?;
     caches.store.settle().map_err(|error| failed(&error))?;
     tell(&format!("{} files saved as {}\n", entry.files, entry.key));
+    if args.remote {
+        super::remote::send(&project, &caches.store, &entry)?;
+    }
     Ok(Exit::Fine)
 }
 

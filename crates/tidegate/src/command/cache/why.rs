@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tidegate_plan::{CacheDerivation, CacheMissReason, Detail};
+use tidegate_remote::Remote;
 use tidegate_scenario::{CacheState, Fact, Role, Scenario};
 
 use super::Caches;
@@ -12,6 +13,7 @@ use crate::command::explain::unknown;
 use crate::command::require_valid;
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
+use crate::remote_cache;
 use crate::store_args::CacheWhyArgs;
 use crate::terminal::print;
 
@@ -40,10 +42,11 @@ pub(super) fn why(global: &Global, args: &CacheWhyArgs) -> Result<Exit, Failure>
         store: super::open_store(&project.data_dir)?,
         project: project.key(),
     };
+    let remote = project.remote.open(project.cache_suffix());
     let keys = trace
         .caches
         .iter()
-        .map(|derivation| Found::of(&caches, derivation, &project.scenario));
+        .map(|derivation| Found::of(&caches, &remote, derivation, &project.scenario));
     let keys: Vec<Found<'_>> = keys.collect::<Result<_, _>>()?;
     print(&match args.format {
         Format::Json => {
@@ -78,12 +81,15 @@ struct Found<'t> {
     /// Why its suffix is this one; `None`: it has none.
     because: Option<&'static str>,
     state: &'static str,
+    /// Where it is, where there is more than one place: here and in the remote cache.
+    places: Option<(&'static str, String)>,
     nearest: Vec<String>,
 }
 
 impl<'t> Found<'t> {
     fn of(
         caches: &Caches,
+        remote: &Result<Option<Remote>, String>,
         derivation: &'t CacheDerivation,
         scenario: &Scenario,
     ) -> Result<Found<'t>, Failure> {
@@ -103,10 +109,15 @@ impl<'t> Found<'t> {
             }
             _ => Vec::new(),
         };
+        let places = match &derivation.key {
+            Ok(key) => places(caches, remote, key)?,
+            Err(_) => None,
+        };
         Ok(Found {
             derivation,
             because: suffix_reason(&derivation.suffixed, scenario),
             state,
+            places,
             nearest,
         })
     }
@@ -141,6 +152,10 @@ impl<'t> Found<'t> {
             Err(reason) => line("final key", &format!("none yet: {}", reason_text(reason))),
         }
         line("state", self.state);
+        if let Some((here, remote)) = &self.places {
+            line("here", here);
+            line("remote", remote);
+        }
         for near in &self.nearest {
             let wanted = derivation.key.as_deref().unwrap_or_default();
             line("near", &format!("{near}  ({})", difference(wanted, near)));
@@ -158,7 +173,7 @@ impl<'t> Found<'t> {
         let references = derivation.references.iter();
         let references =
             references.map(|r| json!({ "name": *r.name, "value": r.value.as_deref() }));
-        json!({
+        let mut value = json!({
             "index": derivation.index,
             "files": files,
             "created": *derivation.created,
@@ -169,8 +184,36 @@ impl<'t> Found<'t> {
             "unknown": derivation.key.as_ref().err().map(reason_text),
             "state": self.state,
             "nearest": self.nearest,
-        })
+        });
+        if let (Some((here, remote)), Some(object)) = (&self.places, value.as_object_mut()) {
+            object.insert("here".to_owned(), json!(here));
+            object.insert("remote".to_owned(), json!(remote));
+        }
+        value
     }
+}
+
+/// Where a key is, if there is a remote cache: here, and there or why that cannot be told.
+fn places(
+    caches: &Caches,
+    remote: &Result<Option<Remote>, String>,
+    key: &str,
+) -> Result<Option<(&'static str, String)>, Failure> {
+    let there = match remote {
+        Ok(None) => return Ok(None),
+        Ok(Some(remote)) => remote_cache::state(remote, key),
+        Err(why) => Err(why.clone()),
+    };
+    let here = caches.store.find_cache(&caches.project, key);
+    let here = here.map_err(|error| {
+        Failure::unusable(format!("failed to look for the cache `{key}`: {error}"))
+    })?;
+    let text = |is: bool| if is { "present" } else { "missing" };
+    let there = match there {
+        Ok(state) => text(state == CacheState::Present).to_owned(),
+        Err(why) => format!("unknown: {why}"),
+    };
+    Ok(Some((text(here.is_some()), there)))
 }
 
 fn reason_text(reason: &CacheMissReason) -> String {

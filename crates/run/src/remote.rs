@@ -1,0 +1,21 @@
+//! Caches that are shared with other machines, as a run sees them.
+
+use tidegate_store::Entry;
+
+/// Where jobs look for caches this machine does not have, and where they put what they save. The binary says what it is.
+///
+/// All methods block, for a bounded time, on the thread of the job that waits.
+pub trait RemoteCaches: Send + Sync {
+    /// Whether there is a cache of this final key; the reason where that cannot be told.
+    fn is_present(&self, key: &str) -> Result<bool, String>;
+
+    /// Brings the cache of this final key into the store, under the same key and the project of the run; what to tell of it in the
+    /// log of the job, or `None` where there is no such cache.
+    fn fetch(&self, key: &str) -> Result<Option<String>, String>;
+
+    /// Whether jobs put there what they save.
+    fn takes(&self) -> bool;
+
+    /// Puts an entry of the store there, which is leased; what to tell of it in the log of the job.
+    fn keep(&self, entry: &Entry) -> Result<String, String>;
+}
