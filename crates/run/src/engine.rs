@@ -279,9 +279,10 @@ impl Engine<'_> {
         let first = self.interrupted.is_none();
         self.interrupted = self.interrupted.max(Some(how));
         if first {
-            let all: Vec<PipelineId> = self.pipelines.keys().copied().collect();
+            // Those below first: a job that hears of it from above would still run its `after_script`.
+            let below_first: Vec<PipelineId> = self.pipelines.keys().rev().copied().collect();
             let cause = CancelCause::Interrupted;
-            for id in all {
+            for id in below_first {
                 self.apply(id, Input::CancelAll { cause })?;
             }
         }

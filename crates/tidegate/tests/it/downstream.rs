@@ -535,7 +535,10 @@ fn job_slots_are_shared_by_all_pipelines_of_a_run() {
 fn an_interrupted_run_ends_its_downstream_pipelines_too() {
     let repo = with(
         "t: {trigger: {include: c.yml}}\n",
-        &[("c.yml", "c: {script: ['sleep 61.4417']}\n")],
+        &[(
+            "c.yml",
+            "c: {script: ['sleep 61.4417'], after_script: [echo not any more]}\n",
+        )],
     );
     let mut command = repo.command(&["run"]);
     let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -545,6 +548,11 @@ fn an_interrupted_run_ends_its_downstream_pipelines_too() {
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it is ours");
     let ended = Ended::of(child.wait_with_output().expect("it ends"));
     holds(&ended, 130, &["t/c | canceled"]);
+    assert!(
+        !ended.stdout.contains("| not any more"),
+        "{}",
+        ended.shown()
+    );
     assert!(!is_running("61.4417"));
 }
 
