@@ -31,6 +31,7 @@ use crate::job::Shared;
 use crate::message::Message;
 use crate::redundant::superseded_by;
 use crate::setup::{Base, Begun, Observer, RunEnd, RunError, RunSetup};
+use crate::site::Sites;
 use pipeline_run::PipelineRun;
 pub use resume::{Refused, Resumption};
 
@@ -66,6 +67,7 @@ pub fn run(
         executor: setup.executor,
         environment: setup.environment,
         backend: setup.backend,
+        sites: Sites::default(),
         base: layers,
         tracked,
         project: setup.facts.project.clone(),

@@ -9,11 +9,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tidegate_exec::{
-    Environment, Features, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor, TraceOptions,
+    Environment, Features, Ground, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor,
+    TraceOptions,
 };
 use tidegate_expr::Pattern;
 use tidegate_pipeline::{EventKind, JobKey, JobSpec, Status, VariableSpec};
-use tidegate_store::{Artifact, JobLogWriter, Lease, RunId, Staging, Store};
+use tidegate_store::{Artifact, JobLogWriter, Lease, RunId, Store};
 use tidegate_workspace::{Backend, Layer, Workspace, WorkspaceSpec};
 
 use crate::cache::{ResolvedCache, Shelf, facts, unmet};
@@ -23,6 +24,7 @@ use crate::remote::RemoteCaches;
 use crate::results::Promised;
 use crate::secrets::{Providers, Requests};
 use crate::setup::ProjectFacts;
+use crate::site::{Site, Sites};
 use crate::snapshot::layers;
 use crate::sources::Sources;
 use crate::storage::{Collected, JobStorage};
@@ -35,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) executor: ShellExecutor,
     pub(crate) environment: Environment,
     pub(crate) backend: Backend,
+    pub(crate) sites: Sites,
     pub(crate) base: Vec<Layer>,
     pub(crate) tracked: Arc<[PathBuf]>,
     pub(crate) project: ProjectFacts,
@@ -75,12 +78,12 @@ pub(crate) fn perform(shared: &Shared, task: Task) {
         left => (None, left),
     };
     if let Some(left) = first {
-        left.discard();
+        left.clear(&shared.sites);
     }
     // An error says that the run is over.
     let _ = shared.sender.send(Message::Ended { key, end });
     if let Some(left) = later {
-        left.discard();
+        left.clear(&shared.sites);
     }
 }
 
@@ -97,11 +100,11 @@ pub(crate) fn runner_facts(version: &str, slot: u32) -> RunnerFacts {
 
 fn attempt_job(shared: &Shared, mut task: Task) -> Result<(JobEnd, Option<Left>), String> {
     let store = &shared.store;
-    let private = store.staging().map_err(text)?;
+    let mut site = shared.sites.take(store).map_err(text)?;
     let trees = Trees::of(
         shared.backend,
         store.directory(),
-        private.path(),
+        site.private(),
         &shared.project,
     );
     let runner = runner_facts(&shared.version, task.slot);
@@ -123,19 +126,19 @@ fn attempt_job(shared: &Shared, mut task: Task) -> Result<(JobEnd, Option<Left>)
         return Ok((end, None));
     }
     let base = Sources::of(&variables)?.layers(&shared.base)?;
-    let workspace = workspace(shared, &trees, base, &caches, &task.artifacts)?;
+    let spec = workspace(shared, &trees, base, &caches, &task.artifacts);
+    let place = site.stand(&shared.executor, spec)?;
     let collected = Collected::default();
-    let place = (&trees, Arc::clone(&workspace));
-    let ran = run(shared, task, place, runner, caches, &collected);
+    let ran = run(shared, task, &trees, runner, caches, place, &collected);
     let (end, remains) = match ran {
         Ok((end, remains)) => (end, Some(remains)),
         Err(message) => (JobEnd::Broken { message }, None),
     };
+    let unsaved = collected.unsaved.load(Ordering::Relaxed);
     let left = Left {
         remains,
-        workspace,
-        private,
-        unsaved: collected.unsaved.load(Ordering::Relaxed),
+        site,
+        unsaved,
     };
     Ok((end, Some(left)))
 }
@@ -180,7 +183,7 @@ fn workspace(
     base: Vec<Layer>,
     caches: &[ResolvedCache],
     artifacts: &[(Artifact, Lease)],
-) -> Result<Arc<Workspace>, String> {
+) -> WorkspaceSpec {
     let mut stack = base;
     for found in caches.iter().filter_map(|cache| cache.found.as_ref()) {
         stack.extend(layers(&found.entry.layers));
@@ -190,21 +193,21 @@ fn workspace(
             .iter()
             .map(|(artifact, _)| Layer::stored(&artifact.tree)),
     );
-    let spec = WorkspaceSpec {
+    WorkspaceSpec {
         dir: trees.project_dir.clone(),
         layers: stack,
         scratch: trees.scratch.clone(),
         backend: shared.backend,
-    };
-    Workspace::prepare(spec).map(Arc::new).map_err(text)
+    }
 }
 
 fn run(
     shared: &Shared,
     mut task: Task,
-    (trees, workspace): (&Trees, Arc<Workspace>),
+    trees: &Trees,
     runner: RunnerFacts,
     caches: Vec<ResolvedCache>,
+    (workspace, ground): (Arc<Workspace>, Option<Ground>),
     collected: &Collected,
 ) -> Result<(JobEnd, Remains), String> {
     let key = task.spec.key;
@@ -214,7 +217,6 @@ fn run(
             .map(|(key, value)| plain(&key, &value)),
     );
     let known = variables(&task.spec, &runner, trees)?;
-    let plan = workspace.plan().to_args();
     let (artifacts, leases): (Vec<Artifact>, Vec<Lease>) = task.artifacts.into_iter().unzip();
     let storage = JobStorage {
         store: shared.store.clone(),
@@ -244,7 +246,7 @@ fn run(
         project_dir: trees.project_dir.clone(),
         builds_dir: trees.builds_dir.clone(),
         temp_dir: trees.temp_dir.clone(),
-        enter: Some(plan),
+        ground,
         environment: shared.environment.clone(),
         runner,
         trace: TraceOptions {
@@ -308,32 +310,21 @@ fn sink(
 /// What is left of a job that is over.
 struct Left {
     remains: Option<Remains>,
-    workspace: Arc<Workspace>,
-    private: Staging,
+    site: Site,
     /// Something could not be saved.
     unsaved: bool,
 }
 
 impl Left {
-    /// Removes it all.
-    fn discard(self) {
-        // The supervisor first: its mount holds the tree.
+    /// Removes it all, but for a site the next job can have.
+    fn clear(self, sites: &Sites) {
+        let in_order = self.remains.as_ref().is_some_and(Remains::are_in_order);
+        // The supervisor first: what it removes is in the site.
         drop(self.remains);
-        discard(self.workspace, self.private);
+        if in_order {
+            sites.give_back(self.site);
+        }
     }
-}
-
-/// Removes what is left of a job's tree; what cannot be removed is swept with the store's trash.
-pub(crate) fn discard(workspace: Arc<Workspace>, private: Staging) {
-    let overlay = workspace.spec().backend.is_overlay();
-    let scratch = workspace.spec().scratch.clone();
-    if !overlay && let Some(workspace) = Arc::into_inner(workspace) {
-        let _ = workspace.discard();
-    } else {
-        // The shared path stays: other jobs may be in it.
-        let _ = tidegate_workspace::remove_tree(&scratch);
-    }
-    drop(private);
 }
 
 pub(crate) fn plain(key: &str, value: &str) -> VariableSpec {

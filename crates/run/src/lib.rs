@@ -33,6 +33,7 @@ mod saved_by;
 mod secrets;
 mod setup;
 mod shell;
+mod site;
 mod snapshot;
 mod sources;
 mod storage;
