@@ -21,6 +21,11 @@ pub trait Storage: Send {
         trace: &mut TraceWriter<'_>,
     ) -> Result<(), StorageFailure>;
 
+    /// Whether any of these jobs left artifacts; without them the stage is passed over, as by GitLab's runner.
+    fn has_artifacts(&self, dependencies: &[DependencySpec]) -> bool {
+        !dependencies.is_empty()
+    }
+
     /// Puts the artifacts of other jobs into the work tree.
     fn download_artifacts(
         &mut self,

@@ -19,7 +19,7 @@ pub(crate) struct ResolvedCache {
     pub(crate) key: Result<Arc<str>, String>,
     /// What the runner says about the key, whenever it uses it.
     pub(crate) notices: Vec<String>,
-    /// What it says about the fallback keys.
+    /// What is said about the fallback keys, and about what was found and cannot be restored.
     pub(crate) fallback_notices: Vec<String>,
     /// Keys that were tried, in order.
     pub(crate) tried: Vec<Tried>,
@@ -93,7 +93,11 @@ impl Shelf<'_> {
             let Ok(key) = final_key(spec, cache, variables, &mut Vec::new()) else {
                 return Ok(None);
             };
-            let here = self.pins.keep(self.store, self.project, &key)?;
+            let here = match self.pins.keep(self.store, self.project, &key) {
+                // What cannot be told counts as missing, and is then made anew.
+                Err(StoreError::Damaged { .. }) => false,
+                told => told?,
+            };
             // Where it cannot be told the job runs.
             let there = || {
                 self.remote
@@ -141,7 +145,14 @@ impl Shelf<'_> {
         candidates.extend(fallbacks.filter_map(|key| fallback_key(&key, said)));
         candidates.extend(global_fallback(variables, said));
         for (at, candidate) in candidates.into_iter().enumerate() {
-            let (found, remote) = self.look(&candidate)?;
+            let (found, remote) = match self.look(&candidate) {
+                Err(error @ StoreError::Damaged { .. }) => {
+                    let text = format!("The cache {candidate} is not restored: {error}");
+                    cache.fallback_notices.push(text);
+                    (None, Default::default())
+                }
+                looked => looked?,
+            };
             cache.tried.push(Tried {
                 key: candidate.clone(),
                 remote,

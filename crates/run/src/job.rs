@@ -3,6 +3,7 @@
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -71,9 +72,17 @@ pub(crate) fn perform(shared: &Shared, task: Task) {
         Ok((end, left)) => (end, left),
         Err(message) => (JobEnd::Broken { message }, None),
     };
+    // Where the disk is full, the next job needs the room this one took: its files are there as long as its mount is.
+    let (first, later) = match left {
+        Some(left) if left.unsaved => (Some(left), None),
+        left => (None, left),
+    };
+    if let Some(left) = first {
+        left.clear(&shared.sites);
+    }
     // An error says that the run is over.
     let _ = shared.sender.send(Message::Ended { key, end });
-    if let Some(left) = left {
+    if let Some(left) = later {
         left.clear(&shared.sites);
     }
 }
@@ -119,12 +128,19 @@ fn attempt_job(shared: &Shared, mut task: Task) -> Result<(JobEnd, Option<Left>)
     let base = Sources::of(&variables)?.layers(&shared.base)?;
     let spec = workspace(shared, &trees, base, &caches, &task.artifacts);
     let place = site.stand(&shared.executor, spec)?;
-    let ran = run(shared, task, &trees, runner, caches, place);
+    let collected = Collected::default();
+    let ran = run(shared, task, &trees, runner, caches, place, &collected);
     let (end, remains) = match ran {
         Ok((end, remains)) => (end, Some(remains)),
         Err(message) => (JobEnd::Broken { message }, None),
     };
-    Ok((end, Some(Left { remains, site })))
+    let unsaved = collected.unsaved.load(Ordering::Relaxed);
+    let left = Left {
+        remains,
+        site,
+        unsaved,
+    };
+    Ok((end, Some(left)))
 }
 
 /// Gets the secrets and ID tokens the job asks for; they are variables of it from here on, and of nothing that is kept.
@@ -192,6 +208,7 @@ fn run(
     runner: RunnerFacts,
     caches: Vec<ResolvedCache>,
     (workspace, ground): (Arc<Workspace>, Option<Ground>),
+    collected: &Collected,
 ) -> Result<(JobEnd, Remains), String> {
     let key = task.spec.key;
     task.spec.variables.extend(
@@ -201,7 +218,6 @@ fn run(
     );
     let known = variables(&task.spec, &runner, trees)?;
     let features = Features::of(&task.spec.variables);
-    let collected = Collected::default();
     let (artifacts, leases): (Vec<Artifact>, Vec<Lease>) = task.artifacts.into_iter().unzip();
     let storage = JobStorage {
         store: shared.store.clone(),
@@ -297,6 +313,8 @@ fn sink(
 struct Left {
     remains: Option<Remains>,
     site: Site,
+    /// Something could not be saved.
+    unsaved: bool,
 }
 
 impl Left {

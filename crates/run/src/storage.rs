@@ -4,8 +4,10 @@
 //! stages only say so. What it leaves is linked out of its tree, never copied where linking is possible.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tidegate_exec::{JobVariables, Storage, StorageContext, StorageFailure, TraceWriter};
 use tidegate_expr::Variable;
@@ -23,11 +25,16 @@ use crate::message::Message;
 use crate::pins::Pins;
 use crate::remote::RemoteCaches;
 
+/// How long removing what could not be saved may hold a job.
+const CLEANING: Duration = Duration::from_secs(10);
+
 /// What a job's storage shares with the thread that started it.
 #[derive(Clone, Default)]
 pub(crate) struct Collected {
     /// Variables out of dotenv reports.
     pub(crate) dotenv: Arc<Mutex<Vec<Variable>>>,
+    /// Something could not be saved.
+    pub(crate) unsaved: Arc<AtomicBool>,
 }
 
 /// The patterns of a cache or artifact, expanded.
@@ -117,6 +124,11 @@ impl Storage for JobStorage {
         Ok(())
     }
 
+    fn has_artifacts(&self, dependencies: &[DependencySpec]) -> bool {
+        let mut stored = self.artifacts.iter();
+        stored.any(|stored| dependencies.iter().any(|from| *from.name == *stored.job))
+    }
+
     fn download_artifacts(
         &mut self,
         dependencies: &[DependencySpec],
@@ -185,6 +197,9 @@ impl Storage for JobStorage {
                     // A cache is a help; losing one never fails a job.
                     trace.warning(&message);
                     trace.caution("Failed to create cache");
+                    // What could not be saved must not fill the disk for what comes next; if it stays, upkeep finds it.
+                    let _ = self.store.empty_trash(CLEANING);
+                    self.collected.unsaved.store(true, Ordering::Relaxed);
                     Some(CacheOutcome::SaveFailed)
                 }
             };

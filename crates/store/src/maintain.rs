@@ -148,7 +148,7 @@ impl Store {
         let leases = self.drop_lapsed_leases()?;
         let superseded = self.drop_superseded()?;
         let orphans = owner::sweep_staging(self.layout())? + self.sweep_orphans()?;
-        let trash_empty = self.empty_trash(deadline)?;
+        let trash_empty = self.empty_trash_until(deadline)?;
         let now = clock::now();
         self.write(|transaction| {
             let change = "INSERT INTO counters (name, value) VALUES (?1, ?2)
@@ -283,7 +283,14 @@ impl Store {
         })
     }
 
-    fn empty_trash(&self, deadline: Instant) -> Result<bool> {
+    /// Deletes what was thrown away, for at most `time`; returns whether all of it is gone.
+    ///
+    /// Writes nothing, so that it makes room on a full disk, where removing entries cannot be noted.
+    pub fn empty_trash(&self, time: Duration) -> Result<bool> {
+        self.empty_trash_until(Instant::now() + time)
+    }
+
+    fn empty_trash_until(&self, deadline: Instant) -> Result<bool> {
         let trash = self.layout().trash();
         for entry in fs::read_dir(&trash).at("list", &trash)? {
             let path = entry.at("list", &trash)?.path();

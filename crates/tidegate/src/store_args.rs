@@ -83,8 +83,11 @@ pub(crate) struct CachePutArgs {
     #[arg(long)]
     pub remote: bool,
     /// Files and directories, relative to the project root
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "zip", value_name = "PATH")]
     pub paths: Vec<String>,
+    /// What is in this archive, such as a `cache.zip` of GitLab's runner
+    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    pub zip: Option<PathBuf>,
 }
 
 /// Arguments of `cache rm`.

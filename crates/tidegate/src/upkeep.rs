@@ -79,6 +79,8 @@ pub(crate) fn tidy(
     patience: Duration,
 ) -> Result<Tidied, StoreError> {
     let now = SystemTime::now();
+    // On a full disk nothing else can be done before there is room.
+    store.empty_trash(patience)?;
     // Runs first: what they alone kept is then freed with the rest.
     let runs = store.prune_runs(&limits.retention, now)?;
     let artifacts = store.expire_artifacts(now)?;

@@ -13,7 +13,6 @@ use crate::beneath;
 use crate::error::{At, TreeError};
 use crate::listing::list;
 use crate::union::{Entry, Kind, Origin, Union, Walk, is_whiteout};
-use crate::workspace::Written;
 
 /// One path that differs from the layers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,37 +44,6 @@ pub(crate) fn in_upper(base: &Union, now: &Union) -> Result<Vec<Change>, TreeErr
         upper_dir(base, now, &dir, &mut dirs, &mut changes)?;
     }
     changes.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(changes)
-}
-
-/// The changes in a tree that was written out.
-pub(crate) fn in_written(
-    base: &Union,
-    now: &Union,
-    written: &Written,
-) -> Result<Vec<Change>, TreeError> {
-    let root = Path::new("");
-    let (before, after) = (base.walk(root)?, now.walk(root)?);
-    let untouched = |entry: &Entry| {
-        written
-            .get(&entry.path)
-            .is_some_and(|known| *known == (entry.inode, entry.ctime))
-    };
-    let mut changes = Vec::new();
-    compare(
-        Side {
-            union: base,
-            walk: before,
-        },
-        Side {
-            union: now,
-            walk: after,
-        },
-        untouched,
-        |c| {
-            changes.push(c);
-        },
-    )?;
     Ok(changes)
 }
 
@@ -185,7 +153,6 @@ fn whole(
             union: now,
             walk: after,
         },
-        |_| false,
         |change| changes.push(change),
     )
 }
@@ -199,7 +166,6 @@ struct Side<'a> {
 fn compare(
     before: Side<'_>,
     after: Side<'_>,
-    untouched: impl Fn(&Entry) -> bool,
     mut report: impl FnMut(Change),
 ) -> Result<(), TreeError> {
     // Nothing is known of what is in a directory that was closed: it is not called deleted.
@@ -224,8 +190,7 @@ fn compare(
             (Some(was), None) => report(Change::new(&was, What::Deleted)),
             (None, Some(is)) => report(Change::new(&is, What::Added)),
             (Some(was), Some(is)) => {
-                let alike = is.kind != Kind::Dir && untouched(&is) && same_stat(&was, &is);
-                if !alike && differs((before.union, &was), (after.union, &is))? {
+                if differs((before.union, &was), (after.union, &is))? {
                     report(Change::new(&is, What::Modified));
                 }
             }
@@ -235,7 +200,7 @@ fn compare(
 }
 
 impl Change {
-    fn new(entry: &Entry, what: What) -> Self {
+    pub(crate) fn new(entry: &Entry, what: What) -> Self {
         Change {
             path: entry.path.clone(),
             what,
@@ -244,20 +209,24 @@ impl Change {
     }
 }
 
-fn added(now: &Union, entry: Entry, changes: &mut Vec<Change>) -> Result<(), TreeError> {
+pub(crate) fn added(now: &Union, entry: Entry, changes: &mut Vec<Change>) -> Result<(), TreeError> {
     below(now, &entry, What::Added, changes)?;
     changes.push(Change::new(&entry, What::Added));
     Ok(())
 }
 
-fn deleted(base: &Union, entry: Entry, changes: &mut Vec<Change>) -> Result<(), TreeError> {
+pub(crate) fn deleted(
+    base: &Union,
+    entry: Entry,
+    changes: &mut Vec<Change>,
+) -> Result<(), TreeError> {
     below(base, &entry, What::Deleted, changes)?;
     changes.push(Change::new(&entry, What::Deleted));
     Ok(())
 }
 
 /// Reports everything inside `entry` when it is a directory.
-fn below(
+pub(crate) fn below(
     union: &Union,
     entry: &Entry,
     what: What,
@@ -277,7 +246,7 @@ fn same_stat(was: &Entry, is: &Entry) -> bool {
 }
 
 /// Whether two entries of one path differ; reads both only when nothing else tells.
-fn differs(was: (&Union, &Entry), is: (&Union, &Entry)) -> Result<bool, TreeError> {
+pub(crate) fn differs(was: (&Union, &Entry), is: (&Union, &Entry)) -> Result<bool, TreeError> {
     if !same_stat(was.1, is.1) {
         return Ok(true);
     }

@@ -49,6 +49,7 @@ pub mod snapshot;
 mod transfer;
 mod union;
 mod workspace;
+mod written;
 
 pub use backend::{Backend, UnknownBackend, Wanted};
 pub use changes::{Change, What};

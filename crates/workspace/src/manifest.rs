@@ -147,7 +147,7 @@ const HEADER: &[u8] = b"tidegate snapshot 1\n";
 
 /// Time stamps advance with the kernel's tick (at most 10 ms), on old file systems with whole
 /// seconds or two.
-fn is_settled(ctime: Time, now: Time) -> bool {
+pub(crate) fn is_settled(ctime: Time, now: Time) -> bool {
     let nanos = |time: Time| i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanos);
     let age = nanos(now) - nanos(ctime);
     age > if ctime.nanos == 0 {

@@ -3,7 +3,6 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, fstat, linkat, mkdirat, openat, statat};
 use rustix::io::Errno;
@@ -157,7 +156,7 @@ fn look_at(source: &OwnedFd, files: &[&Path]) -> Result<Vec<Vec<Outcome>>, TreeE
         .chunk_by(|a, b| a.parent() == b.parent())
         .flat_map(|group| group.chunks(GROUP_MAX))
         .collect();
-    let now = wall_clock();
+    let now = Time::now();
     parallel::map(&groups, |group| {
         let skip = |path: &Path, why| {
             Outcome::Skipped(Skipped {
@@ -369,7 +368,7 @@ impl Taker<'_> {
         to: &OwnedFd,
         name: &CString,
     ) -> Result<ManifestEntry, Errno> {
-        let now = wall_clock();
+        let now = Time::now();
         let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
         self.transfer
             .symlink(from.as_fd(), name, &stat, to.as_fd(), name)?;
@@ -386,7 +385,7 @@ impl Taker<'_> {
     ) -> Result<Result<ManifestEntry, Errno>, TreeError> {
         // Not to hang on a pipe that took the file's place.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let now = wall_clock();
+        let now = Time::now();
         let opened = openat(from, name, flags, Mode::empty());
         let (file, stat) = match opened.and_then(|file| fstat(&file).map(|stat| (file, stat))) {
             Ok(found) => found,
@@ -403,16 +402,5 @@ impl Taker<'_> {
         // Written to meanwhile: the copy may be a mixture, so the next snapshot takes it anew.
         taken.settled &= Time::changed(&after) == taken.ctime;
         Ok(Ok(taken))
-    }
-}
-
-/// The time by the clock that stamps files.
-fn wall_clock() -> Time {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Time {
-        seconds: since.as_secs().try_into().unwrap_or(i64::MAX),
-        nanos: since.subsec_nanos(),
     }
 }

@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RawDir, Stat, fgetxattr, openat, readlinkat, statat,
@@ -438,6 +439,17 @@ impl Kind {
 }
 
 impl Time {
+    /// What the clock that stamps files says.
+    pub(crate) fn now() -> Self {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Time {
+            seconds: since.as_secs().try_into().unwrap_or(i64::MAX),
+            nanos: since.subsec_nanos(),
+        }
+    }
+
     pub(crate) fn modified(stat: &Stat) -> Self {
         Time {
             seconds: stat.st_mtime,

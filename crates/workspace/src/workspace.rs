@@ -1,12 +1,11 @@
 //! One working tree: its layers, its writable place, and how it comes about and goes.
 
-use std::collections::HashMap;
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid, chmodat, chownat, mkdirat, statat};
+use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Stat, Uid, chmodat, chownat, mkdirat, statat};
 use rustix::io::Errno;
 
 use crate::backend::Backend;
@@ -16,7 +15,8 @@ use crate::layer::Layer;
 use crate::mount::{MountPlan, Overlay, Privilege};
 use crate::remove::remove_tree;
 use crate::transfer::Transfer;
-use crate::union::{Entry, Kind, Time, Union, Walk, open_file, siblings};
+use crate::union::{Entry, Kind, Union, Walk, open_file, siblings};
+use crate::written::{Stamp, Written};
 use crate::{beneath, parallel};
 
 /// What a workspace is made of.
@@ -44,15 +44,9 @@ pub struct WorkspaceSpec {
 #[derive(Debug)]
 pub struct Workspace {
     spec: WorkspaceSpec,
-    /// For a written-out tree: the inode and change time of each file as it was written.
+    /// For a written-out tree: what it was then.
     written: Option<Written>,
 }
-
-/// By path; directories are left out.
-pub(crate) type Written = HashMap<PathBuf, Stamp>;
-
-/// An inode number and when anything about the inode last changed.
-type Stamp = (u64, Time);
 
 impl Workspace {
     /// Makes the workspace: for an overlay a few empty directories, otherwise the whole tree.
@@ -161,7 +155,8 @@ impl Workspace {
     /// A file whose size, mode and times say nothing but whose inode was touched is compared byte
     /// by byte, so a file rewritten with the same content and mtime is no change, and one whose
     /// mtime was set back is one. Times and links counts of directories are no changes; owners are
-    /// not compared. With an overlay the cost follows what the job wrote, otherwise the whole tree.
+    /// not compared. With an overlay the cost follows what the job wrote, otherwise it is an
+    /// `lstat` of everything.
     ///
     /// # Errors
     ///
@@ -170,7 +165,7 @@ impl Workspace {
         let (base, now) = (self.base()?, self.union()?);
         match &self.written {
             None => changes::in_upper(&base, &now),
-            Some(written) => changes::in_written(&base, &now, written),
+            Some(written) => written.changes(&base, &now),
         }
     }
 
@@ -247,7 +242,9 @@ fn write_tree(
     let root = beneath::open_root(into).at("open directory", into)?;
     let dirs = || entries.iter().filter(|entry| entry.kind == Kind::Dir);
     for dir in dirs() {
-        mkdirat(&root, &dir.path, Mode::RWXU).at("make directory", &dir.path)?;
+        // As it will be where that can be, so that it need not be touched again.
+        let mode = Mode::from_raw_mode(dir.mode) | Mode::RWXU;
+        mkdirat(&root, &dir.path, mode).at("make directory", &dir.path)?;
     }
     let files: Vec<&Entry> = entries
         .iter()
@@ -256,21 +253,19 @@ fn write_tree(
     let write = |entries: &&[&Entry]| write_siblings(union, entries, &root, transfer);
     let written = parallel::map(&siblings(&files), write)?;
     // Last, and deepest first: a directory may be closed to writing.
+    let keeps_owner = rustix::process::geteuid().is_root();
     for dir in entries.iter().rev().filter(|entry| entry.kind == Kind::Dir) {
-        chmodat(
-            &root,
-            &dir.path,
-            Mode::from_raw_mode(dir.mode),
-            AtFlags::empty(),
-        )
-        .at("set the mode of", &dir.path)?;
-    }
-    if rustix::process::geteuid().is_root() {
-        for dir in dirs() {
-            keep_owner(union, dir, &root)?;
+        let made = statat(&root, &dir.path, AtFlags::SYMLINK_NOFOLLOW).at("look at", &dir.path)?;
+        if keeps_owner {
+            keep_owner(union, dir, &made, &root)?;
+        }
+        if made.st_mode & 0o7777 != dir.mode {
+            let mode = Mode::from_raw_mode(dir.mode);
+            chmodat(&root, &dir.path, mode, AtFlags::empty()).at("set the mode of", &dir.path)?;
         }
     }
-    Ok(written.into_iter().flatten().collect())
+    let noted = dirs().map(|dir| dir.path.clone());
+    Written::note(&root, noted, written.into_iter().flatten().collect())
 }
 
 /// Copies files of one directory of one layer.
@@ -300,14 +295,17 @@ fn write_siblings(
         }
         .at("copy", &entry.path)?;
         let made = statat(to, &name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &entry.path)?;
-        Ok((entry.path.clone(), (made.st_ino, Time::changed(&made))))
+        Ok((entry.path.clone(), Stamp::of(&made)))
     };
     entries.iter().map(write).collect()
 }
 
-fn keep_owner(union: &Union, dir: &Entry, root: impl AsFd) -> Result<(), TreeError> {
+fn keep_owner(union: &Union, dir: &Entry, made: &Stat, root: impl AsFd) -> Result<(), TreeError> {
     let (from, name) = union.open_parent(dir)?;
     let stat = statat(&from, &name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &dir.path)?;
+    if (stat.st_uid, stat.st_gid) == (made.st_uid, made.st_gid) {
+        return Ok(());
+    }
     let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
     chownat(
         root,

@@ -214,7 +214,7 @@ impl Driver {
 
     fn download_artifacts(&mut self) -> Result<(), JobError> {
         let spec = self.run.spec.clone();
-        if spec.dependencies.is_empty() {
+        if !self.run.storage.has_artifacts(&spec.dependencies) {
             return Ok(());
         }
         self.storage_stage(

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use tidegate_remote::pack;
 use tidegate_store::{Artifact, ArtifactFilter, RunId, Store};
+use tidegate_workspace::{Kind, Union};
 
 use super::cache::{empty_directory, open_store};
 use super::run_tree::RunTree;
@@ -99,14 +100,13 @@ impl Artifacts {
                 || Failure::failed(format!("`{}` left no {}", args.job, inside.display()));
             tidegate_store::safe_path(inside)
                 .map_err(|fault| Failure::unusable(format!("{}: {fault}", inside.display())))?;
-            path.push(inside);
-            // A link could lead anywhere; what it leads to is no artifact.
-            let is_link = std::fs::symlink_metadata(&path)
-                .map_err(|_| missing())?
-                .is_symlink();
-            if is_link {
+            // A link, also on the way, could lead anywhere; what it leads to is no artifact.
+            let looked = Union::of_plain(&path).and_then(|tree| tree.lookup(inside));
+            let there = looked.map_err(|_| missing())?.ok_or_else(missing)?;
+            if there.kind == Kind::Symlink {
                 return Err(missing());
             }
+            path.push(inside);
         }
         print(&format!("{}\n", path.display()))?;
         Ok(Exit::Fine)

@@ -141,9 +141,14 @@ pub(super) fn start(
     if is_whole(args) {
         supersede_older(&setup)?;
     }
-    let ended = perform(global, args, setup)?;
-    after_run(&store, &Limits::of(&project.settings), When::Due);
-    Ok(ended)
+    let ended = perform(global, args, setup);
+    let when = match ended {
+        Ok(_) => When::Due,
+        // A full disk is a likely cause, and what is left of its jobs helps nobody.
+        Err(_) => When::Now,
+    };
+    after_run(&store, &Limits::of(&project.settings), when);
+    ended
 }
 
 /// Whether the arguments ask for the whole pipeline: a part of one makes no other redundant.

@@ -4,7 +4,9 @@ mod auto_cancel;
 mod broken;
 mod cache;
 mod downstream;
+mod durability;
 mod files;
+mod hostile;
 mod interrupt;
 mod leases;
 mod list;
@@ -31,6 +33,7 @@ mod variables;
 mod views;
 mod watch;
 mod wish1;
+mod wish1_more;
 mod wish2;
 mod wish3;
 

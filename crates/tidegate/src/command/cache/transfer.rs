@@ -1,7 +1,10 @@
 //! Copies out of a cache and into one.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
+use tidegate_remote::{Limits, unpack};
 use tidegate_run::SavedBy;
 use tidegate_store::NewEntry;
 use tidegate_workspace::{Mode, Union, collect};
@@ -12,6 +15,12 @@ use crate::exit::{Exit, Failure};
 use crate::project::Project;
 use crate::store_args::{CacheGetArgs, CachePutArgs};
 use crate::terminal::tell;
+
+/// An archive that swells beyond this was made to fill the disk.
+const IMPORT: Limits = Limits {
+    bytes: 100 << 30,
+    entries: 10_000_000,
+};
 
 /// Copies a cache into a directory, which must be empty or not there yet.
 pub(super) fn get(global: &Global, args: &CacheGetArgs) -> Result<Exit, Failure> {
@@ -28,31 +37,14 @@ pub(super) fn get(global: &Global, args: &CacheGetArgs) -> Result<Exit, Failure>
     Ok(Exit::Fine)
 }
 
-/// Saves paths of the project under a key, as a job with these patterns would.
+/// Saves paths of the project, or what is in an archive, under a key.
 pub(super) fn put(global: &Global, args: &CachePutArgs) -> Result<Exit, Failure> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::unusable(format!("failed to save the cache: {error}"))
-    };
     let caches = Caches::open(global)?;
-    let project = Project::open(global, &crate::cli::ScenarioArgs::default())?;
-    let union = Union::of_plain(&project.checkout.root).map_err(|error| failed(&error))?;
-    let mut paths = Vec::new();
-    for written in &args.paths {
-        let text = written.trim_end_matches('/');
-        let path = Path::new(text);
-        tidegate_store::safe_path(path)
-            .map_err(|fault| Failure::unusable(format!("{written}: {fault}")))?;
-        let missing = || Failure::unusable(format!("{written}: no such file in the project"));
-        let found = union.lookup(path).map_err(|error| failed(&error))?;
-        paths.push(found.ok_or_else(missing)?.path);
-        let inside = union.walk(path).map_err(|error| failed(&error))?;
-        paths.extend(inside.into_iter().map(|entry| entry.path));
-    }
     let staging = caches.store.staging().map_err(|error| failed(&error))?;
     let tree = staging.tree("cache").map_err(|error| failed(&error))?;
-    let taken = collect(&union, &paths, tree.path(), Mode::Copy).map_err(|error| failed(&error))?;
-    for refused in &taken.refused {
-        tell(&format!("warning: {refused}\n"));
+    match &args.zip {
+        Some(archive) => unpacked(archive, tree.path())?,
+        None => copied(global, &args.paths, tree.path())?,
     }
     let note = SavedBy::default().to_note();
     let new = NewEntry {
@@ -70,6 +62,44 @@ pub(super) fn put(global: &Global, args: &CachePutArgs) -> Result<Exit, Failure>
         super::remote::send(&project, &caches.store, &entry)?;
     }
     Ok(Exit::Fine)
+}
+
+/// Copies paths of the project into the tree to be saved.
+fn copied(global: &Global, written: &[String], into: &Path) -> Result<(), Failure> {
+    let project = Project::open(global, &crate::cli::ScenarioArgs::default())?;
+    let union = Union::of_plain(&project.checkout.root).map_err(|error| failed(&error))?;
+    let mut paths = Vec::new();
+    for written in written {
+        let text = written.trim_end_matches('/');
+        let path = Path::new(text);
+        tidegate_store::safe_path(path)
+            .map_err(|fault| Failure::unusable(format!("{written}: {fault}")))?;
+        let missing = || Failure::unusable(format!("{written}: no such file in the project"));
+        let found = union.lookup(path).map_err(|error| failed(&error))?;
+        paths.push(found.ok_or_else(missing)?.path);
+        let inside = union.walk(path).map_err(|error| failed(&error))?;
+        paths.extend(inside.into_iter().map(|entry| entry.path));
+    }
+    let taken = collect(&union, &paths, into, Mode::Copy).map_err(|error| failed(&error))?;
+    for refused in &taken.refused {
+        tell(&format!("warning: {refused}\n"));
+    }
+    Ok(())
+}
+
+/// Unpacks an archive, from whomever it comes, into the tree to be saved.
+fn unpacked(archive: &Path, into: &Path) -> Result<(), Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::unusable(format!("failed to unpack {}: {error}", archive.display()))
+    };
+    let file = File::open(archive).map_err(|error| failed(&error))?;
+    let reader = BufReader::new(file);
+    unpack(reader, into, IMPORT).map_err(|error| failed(&error))?;
+    Ok(())
+}
+
+fn failed(error: &dyn std::fmt::Display) -> Failure {
+    Failure::unusable(format!("failed to save the cache: {error}"))
 }
 
 /// Makes the directory where it is missing; one that holds something is refused.

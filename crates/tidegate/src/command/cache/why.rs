@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tidegate_plan::{CacheDerivation, CacheMissReason, Detail};
 use tidegate_remote::Remote;
-use tidegate_scenario::{CacheState, Fact};
+use tidegate_scenario::{CacheState, Fact, Role, Scenario};
 
 use super::Caches;
 use crate::cli::{Format, Global};
@@ -46,7 +46,7 @@ pub(super) fn why(global: &Global, args: &CacheWhyArgs) -> Result<Exit, Failure>
     let keys = trace
         .caches
         .iter()
-        .map(|derivation| Found::of(&caches, &remote, derivation));
+        .map(|derivation| Found::of(&caches, &remote, derivation, &project.scenario));
     let keys: Vec<Found<'_>> = keys.collect::<Result<_, _>>()?;
     print(&match args.format {
         Format::Json => {
@@ -59,9 +59,27 @@ pub(super) fn why(global: &Global, args: &CacheWhyArgs) -> Result<Exit, Failure>
     Ok(Exit::Fine)
 }
 
+/// Why a key ends as it does, where caches of protected refs are kept apart.
+fn suffix_reason(suffixed: &str, scenario: &Scenario) -> Option<&'static str> {
+    let maintainer = scenario.user.role >= Role::Maintainer;
+    if suffixed.ends_with("-non_protected") {
+        return Some(match maintainer || scenario.protected {
+            true => "the cache says `unprotect: true`",
+            false => "the ref is not protected, and the pipeline's user no maintainer",
+        });
+    }
+    let protected = suffixed.ends_with("-protected");
+    protected.then_some(match maintainer {
+        true => "the pipeline's user is a maintainer or owner",
+        false => "the ref is protected",
+    })
+}
+
 /// The derivation of one key and what the store has for it.
 struct Found<'t> {
     derivation: &'t CacheDerivation,
+    /// Why its suffix is this one; `None`: it has none.
+    because: Option<&'static str>,
     state: &'static str,
     /// Where it is, where there is more than one place: here and in the remote cache.
     places: Option<(&'static str, String)>,
@@ -73,6 +91,7 @@ impl<'t> Found<'t> {
         caches: &Caches,
         remote: &Result<Option<Remote>, String>,
         derivation: &'t CacheDerivation,
+        scenario: &Scenario,
     ) -> Result<Found<'t>, Failure> {
         let state = match &derivation.state {
             tidegate_plan::KeyState::Asked(Fact::Known(CacheState::Present)) => "present",
@@ -96,6 +115,7 @@ impl<'t> Found<'t> {
         };
         Ok(Found {
             derivation,
+            because: suffix_reason(&derivation.suffixed, scenario),
             state,
             places,
             nearest,
@@ -116,6 +136,9 @@ impl<'t> Found<'t> {
         line("key", &derivation.created);
         if derivation.suffixed != *derivation.created {
             line("with suffix", &derivation.suffixed);
+        }
+        if let Some(because) = self.because {
+            line("because", because);
         }
         for reference in &derivation.references {
             let value = reference
@@ -155,6 +178,7 @@ impl<'t> Found<'t> {
             "files": files,
             "created": *derivation.created,
             "suffixed": derivation.suffixed,
+            "because": self.because,
             "variables": references.collect::<Vec<_>>(),
             "key": derivation.key.as_ref().ok(),
             "unknown": derivation.key.as_ref().err().map(reason_text),
