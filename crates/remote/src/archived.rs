@@ -9,7 +9,7 @@ use tidegate_store::Entry;
 use crate::chunked::Sent;
 use crate::error::{At, RemoteError, Result};
 use crate::name::Naming;
-use crate::objects::Objects;
+use crate::objects::{Objects, Stop};
 use crate::pack::pack_source;
 use crate::place::{Limits, Unpacked};
 use crate::source::Source;
@@ -23,14 +23,14 @@ pub(crate) struct Archived<'a> {
 
 impl Archived<'_> {
     /// Packs an entry of the store in the directory `scratch` and sends it.
-    pub(crate) fn keep(&self, entry: &Entry, scratch: &Path) -> Result<Sent> {
+    pub(crate) fn keep(&self, entry: &Entry, scratch: &Path, stop: Stop<'_>) -> Result<Sent> {
         let name = self.naming.runner_object(&entry.key)?;
         let mut file = scratch_file(scratch, "packed")?;
         let mut buffered = BufWriter::new(&mut file);
         pack_source(&Source::of_entry(entry)?, &mut buffered)?;
         buffered.flush().at("write", scratch)?;
         drop(buffered);
-        let bytes = self.objects.upload(&name, &mut file, &entry.key)?;
+        let bytes = self.objects.upload(&name, &mut file, &entry.key, stop)?;
         Ok(Sent {
             objects: 1,
             known: 0,

@@ -19,7 +19,7 @@ use tidegate_store::Entry;
 use crate::error::{At, RemoteError, Result};
 use crate::index::{Chunk, Index, LONGEST_CHUNK, LONGEST_INDEX};
 use crate::name::{Naming, is_protected};
-use crate::objects::Objects;
+use crate::objects::{Objects, Stop};
 use crate::place::{Limits, Placer, UnpackError, Unpacked};
 use crate::source::{ItemKind, Source};
 
@@ -60,10 +60,10 @@ pub(crate) struct Chunked<'a> {
 
 impl Chunked<'_> {
     /// Saves an entry of the store: first all chunks, then the index that needs them.
-    pub(crate) fn keep(&self, entry: &Entry) -> Result<Sent> {
+    pub(crate) fn keep(&self, entry: &Entry, stop: Stop<'_>) -> Result<Sent> {
         let source = Source::of_entry(entry)?;
         let directory = self.naming.own_directory(is_protected(&entry.key))?;
-        let (chunks, mut sent) = self.send_chunks(&source, &directory)?;
+        let (chunks, mut sent) = self.send_chunks(&source, &directory, stop)?;
         let (files, bytes) = source.totals();
         let index = Index {
             key: entry.key.clone(),
@@ -82,7 +82,12 @@ impl Chunked<'_> {
     }
 
     /// Cuts the contents on this thread and sends what is missing on others.
-    fn send_chunks(&self, source: &Source, directory: &str) -> Result<(Vec<Chunk>, Sent)> {
+    fn send_chunks(
+        &self,
+        source: &Source,
+        directory: &str,
+        stop: Stop<'_>,
+    ) -> Result<(Vec<Chunk>, Sent)> {
         // As many as there are lanes wait at most, so that memory does not grow with the tree.
         let (give, take) = mpsc::sync_channel::<(blake3::Hash, Vec<u8>)>(LANES);
         let take = Mutex::new(take);
@@ -122,6 +127,12 @@ impl Chunked<'_> {
                 let length = piece.len() as u32;
                 chunks.push(Chunk { digest, length });
                 if stopped.load(Ordering::Relaxed) {
+                    break;
+                }
+                if stop() {
+                    // What waits in the channel is not sent any more.
+                    stopped.store(true, Ordering::Relaxed);
+                    cut = Err(RemoteError::Stopped);
                     break;
                 }
                 if met.insert(*digest.as_bytes()) && give.send((digest, piece)).is_err() {

@@ -19,7 +19,7 @@ use object_store::{
 
 use crate::directory::too_long;
 use crate::error::{At, RemoteError, Result};
-use crate::objects::{ObjectFacts, Objects};
+use crate::objects::{ObjectFacts, Objects, Stop};
 
 /// Files up to this size travel in one request, longer ones in parts of at least this size.
 const PART: u64 = 8 << 20;
@@ -102,13 +102,15 @@ impl Cloud {
         Ok(Ok(received))
     }
 
+    /// Sends a file; `false` where it was given up.
     async fn send(
         &self,
         path: &Path,
         from: &mut File,
         bytes: u64,
         attributes: Attributes,
-    ) -> object_store::Result<()> {
+        stop: Stop<'_>,
+    ) -> object_store::Result<bool> {
         let local = |source: std::io::Error| object_store::Error::Generic {
             store: "the packed cache",
             source: source.into(),
@@ -118,7 +120,7 @@ impl Cloud {
             from.read_to_end(&mut content).map_err(local)?;
             let payload = PutPayload::from(content);
             let put = self.transfers.put_opts(path, payload, attributes.into());
-            return put.await.map(|_| ());
+            return put.await.map(|_| true);
         }
         let options = PutMultipartOptions {
             attributes,
@@ -127,6 +129,10 @@ impl Cloud {
         let mut upload = self.transfers.put_multipart_opts(path, options).await?;
         let size = PART.max(bytes / PARTS + 1);
         loop {
+            if stop() {
+                let _ = upload.abort().await;
+                return Ok(false);
+            }
             let mut part = Vec::new();
             let read = Read::by_ref(from).take(size).read_to_end(&mut part);
             let sent = match read.map_err(local) {
@@ -140,7 +146,7 @@ impl Cloud {
                 return Err(error);
             }
         }
-        upload.complete().await.map(|_| ())
+        upload.complete().await.map(|_| true)
     }
 }
 
@@ -178,13 +184,16 @@ impl Objects for Cloud {
         self.demand(put).map(|_| ())
     }
 
-    fn upload(&self, name: &str, from: &mut File, key: &str) -> Result<u64> {
+    fn upload(&self, name: &str, from: &mut File, key: &str, stop: Stop<'_>) -> Result<u64> {
         let path = path(name)?;
         let packed = FilePath::new("the packed cache");
         let bytes = from.metadata().at("inspect", packed)?.len();
         from.rewind().at("read", packed)?;
-        self.demand(self.send(&path, from, bytes, attributes(Some(key))))?;
-        Ok(bytes)
+        let sent = self.send(&path, from, bytes, attributes(Some(key)), stop);
+        match self.demand(sent)? {
+            true => Ok(bytes),
+            false => Err(RemoteError::Stopped),
+        }
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<ObjectFacts>> {

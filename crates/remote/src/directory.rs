@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use crate::error::{At, RemoteError, Result};
-use crate::objects::{ObjectFacts, Objects};
+use crate::objects::{ObjectFacts, Objects, Stop};
 
 /// A shared directory.
 pub(crate) struct Directory {
@@ -27,8 +27,21 @@ impl Directory {
         Directory { root }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.join(name)
+    /// The path of an object. Below the shared directory nothing may be a link: whoever can write there could lead others out.
+    fn path(&self, name: &str) -> Result<PathBuf> {
+        let mut path = self.root.clone();
+        for part in name.split('/') {
+            path.push(part);
+            match fs::symlink_metadata(&path) {
+                Ok(meta) if meta.is_symlink() => {
+                    let text = format!("{} is a symbolic link", path.display());
+                    return Err(RemoteError::Failed(text));
+                }
+                // What is not there is told by who looks for it.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(path)
     }
 
     fn require_root(&self) -> Result<()> {
@@ -46,7 +59,7 @@ impl Directory {
     }
 
     fn open(&self, name: &str, most: u64) -> Result<Option<File>> {
-        let path = self.path(name);
+        let path = self.path(name)?;
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if is_absent(&error) => {
@@ -68,7 +81,7 @@ impl Directory {
     /// Writes beside the place, then renames.
     fn replace(&self, name: &str, content: &mut dyn Read) -> Result<u64> {
         self.require_root()?;
-        let path = self.path(name);
+        let path = self.path(name)?;
         let parent = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(parent).at("create", parent)?;
         let count = WRITTEN.fetch_add(1, Ordering::Relaxed);
@@ -85,7 +98,7 @@ impl Directory {
     }
 
     fn walk(&self, prefix: &str, found: &mut Vec<ObjectFacts>) -> Result<()> {
-        let directory = self.path(prefix);
+        let directory = self.path(prefix)?;
         let entries = match fs::read_dir(&directory) {
             Ok(entries) => entries,
             Err(error) if is_absent(&error) => return Ok(()),
@@ -113,7 +126,7 @@ impl Directory {
 
 impl Objects for Directory {
     fn facts(&self, name: &str) -> Result<Option<ObjectFacts>> {
-        let path = self.path(name);
+        let path = self.path(name)?;
         match fs::metadata(&path) {
             Ok(meta) if meta.is_file() => Ok(Some(facts(name.to_owned(), &meta))),
             Ok(_) => Ok(None),
@@ -131,7 +144,7 @@ impl Objects for Directory {
         };
         let mut content = Vec::new();
         let read = file.take(most.saturating_add(1)).read_to_end(&mut content);
-        let read = read.at("read", &self.path(name))?;
+        let read = read.at("read", Path::new(name))?;
         match read as u64 > most {
             true => Err(too_long(name, most)),
             false => Ok(Some(content)),
@@ -142,7 +155,7 @@ impl Objects for Directory {
         let Some(file) = self.open(name, most)? else {
             return Ok(None);
         };
-        let copied = io::copy(&mut file.take(most), into).at("read", &self.path(name))?;
+        let copied = io::copy(&mut file.take(most), into).at("read", Path::new(name))?;
         Ok(Some(copied))
     }
 
@@ -150,7 +163,10 @@ impl Objects for Directory {
         self.replace(name, &mut content.as_slice()).map(|_| ())
     }
 
-    fn upload(&self, name: &str, from: &mut File, _: &str) -> Result<u64> {
+    fn upload(&self, name: &str, from: &mut File, _: &str, stop: Stop<'_>) -> Result<u64> {
+        if stop() {
+            return Err(RemoteError::Stopped);
+        }
         from.rewind().at("read", Path::new("the packed cache"))?;
         self.replace(name, from)
     }
@@ -164,7 +180,7 @@ impl Objects for Directory {
     }
 
     fn remove(&self, name: &str) -> Result<()> {
-        let path = self.path(name);
+        let path = self.path(name)?;
         match fs::remove_file(&path) {
             Err(error) if !is_absent(&error) => Err(error).at("remove", &path),
             _ => Ok(()),

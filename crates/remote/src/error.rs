@@ -33,6 +33,9 @@ pub enum RemoteError {
     /// It answers with an error.
     #[error("use the remote cache: {0}")]
     Failed(String),
+    /// Nobody waits for it any more.
+    #[error("save in the remote cache: the job is over")]
+    Stopped,
     /// What it holds is not what was put there.
     #[error("read the remote cache `{key}`: it is damaged, {why}")]
     Damaged {

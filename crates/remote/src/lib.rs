@@ -34,7 +34,7 @@ pub use bucket::{Bucket, Credentials, Service, Timeouts, is_loopback};
 pub use chunked::Sent;
 pub use error::RemoteError;
 pub use name::{Naming, is_protected};
-pub use objects::ObjectFacts;
+pub use objects::{ObjectFacts, Stop};
 pub use pack::{PackError, Packed, pack};
 pub use place::{Limits, UnpackError, Unpacked};
 pub use remote::{Access, Arrived, Format, Listed, Place, Pruned, Remote, RemoteSetup, Rights};

@@ -16,6 +16,9 @@ pub struct ObjectFacts {
     pub modified: SystemTime,
 }
 
+/// Says whether nobody waits any more.
+pub type Stop<'s> = &'s (dyn Fn() -> bool + Sync);
+
 /// Where objects are. All methods block; names are relative, without empty or climbing parts.
 pub(crate) trait Objects: Send + Sync {
     /// What is there; bounded by the time for questions.
@@ -27,7 +30,7 @@ pub(crate) trait Objects: Send + Sync {
     /// Puts an object in the place of the one there may be; others see the old one or the new one.
     fn write(&self, name: &str, content: Vec<u8>) -> Result<()>;
     /// As [`Objects::write`], for a file read from where it stands; `key` is noted with it where that is possible.
-    fn upload(&self, name: &str, from: &mut File, key: &str) -> Result<u64>;
+    fn upload(&self, name: &str, from: &mut File, key: &str, stop: Stop<'_>) -> Result<u64>;
     /// All objects whose names begin with the directory `prefix`, sorted by name.
     fn list(&self, prefix: &str) -> Result<Vec<ObjectFacts>>;
     /// Removes an object; one that is not there is removed already.

@@ -14,7 +14,7 @@ use crate::chunked::{Chunked, RENEWED_AFTER, Sent, chunk_name};
 use crate::directory::Directory;
 use crate::error::{RemoteError, Result};
 use crate::name::{Naming, is_protected, key_of_part};
-use crate::objects::{ObjectFacts, Objects};
+use crate::objects::{ObjectFacts, Objects, Stop};
 use crate::place::Limits;
 
 /// Everything a remote cache is made of.
@@ -241,15 +241,15 @@ impl Remote {
         }
     }
 
-    /// Puts an entry of the local store there; it must be leased.
-    pub fn keep(&self, entry: &Entry, store: &Store) -> Result<Sent> {
+    /// Puts an entry of the local store there; it must be leased. Given up where `stop` says so; then nothing is changed.
+    pub fn keep(&self, entry: &Entry, store: &Store, stop: Stop<'_>) -> Result<Sent> {
         self.writable()?;
         self.name(&entry.key)?;
         self.ask(|| match self.setup.format {
-            Format::Tidegate => self.chunked().keep(entry),
+            Format::Tidegate => self.chunked().keep(entry, stop),
             Format::GitlabRunner => {
                 let staging = store.staging()?;
-                self.archived().keep(entry, staging.path())
+                self.archived().keep(entry, staging.path(), stop)
             }
         })
     }

@@ -121,7 +121,7 @@ fn what_one_machine_keeps_another_fetches_in_each_format() {
         let kept = saved(&here, KEY, "one");
         assert_eq!(shared.remote().facts(KEY).unwrap(), None);
         assert!(shared.remote().fetch(&there, "p", KEY).unwrap().is_none());
-        shared.remote().keep(&kept, &here).unwrap();
+        shared.remote().keep(&kept, &here, &|| false).unwrap();
         assert!(shared.remote().facts(KEY).unwrap().is_some());
         let arrived = shared.remote().fetch(&there, "p", KEY).unwrap().unwrap();
         let entry = arrived.entry;
@@ -159,12 +159,14 @@ fn only_what_is_missing_travels_up_and_down() {
     let shared = Shared::new(Format::Tidegate);
     let (here, there) = (shared.store("here"), shared.store("there"));
     let remote = shared.remote();
-    let first = remote.keep(&saved(&here, KEY, "one"), &here).unwrap();
+    let first = remote
+        .keep(&saved(&here, KEY, "one"), &here, &|| false)
+        .unwrap();
     assert_eq!(first.known, 0);
     let all = remote.fetch(&there, "p", KEY).unwrap().unwrap();
     assert!(all.bytes > 6_000_000, "{}", all.bytes);
     let second = saved(&here, "next-non_protected", "two");
-    let sent = remote.keep(&second, &here).unwrap();
+    let sent = remote.keep(&second, &here, &|| false).unwrap();
     assert!(
         sent.known + 3 >= first.objects && sent.objects <= 4,
         "{sent:?} after {first:?}"
@@ -190,7 +192,7 @@ fn damage_anywhere_is_noticed_and_nothing_is_kept_of_it() {
     let here = shared.store("here");
     shared
         .remote()
-        .keep(&saved(&here, KEY, "one"), &here)
+        .keep(&saved(&here, KEY, "one"), &here, &|| false)
         .unwrap();
     for (at, object) in shared.objects().into_iter().enumerate() {
         let whole = fs::read(&object).unwrap();
@@ -226,7 +228,7 @@ fn an_index_under_the_name_of_another_key_is_refused() {
     let here = shared.store("here");
     shared
         .remote()
-        .keep(&saved(&here, KEY, "one"), &here)
+        .keep(&saved(&here, KEY, "one"), &here, &|| false)
         .unwrap();
     let keys = shared
         .bucket()
@@ -252,7 +254,7 @@ fn without_the_right_nobody_reads_or_writes_what_protected_refs_use() {
         let here = shared.store("here");
         let key = "deps-protected";
         let kept = saved(&here, key, "secret");
-        shared.remote().keep(&kept, &here).unwrap();
+        shared.remote().keep(&kept, &here, &|| false).unwrap();
         let unprotected = Remote::open(RemoteSetup {
             rights: Rights::Unprotected,
             ..shared.setup()
@@ -261,7 +263,9 @@ fn without_the_right_nobody_reads_or_writes_what_protected_refs_use() {
         let is_refused = |error: RemoteError| matches!(error, RemoteError::Protected(_));
         assert!(is_refused(unprotected.facts(key).unwrap_err()));
         assert!(is_refused(unprotected.fetch(&here, "p", key).unwrap_err()));
-        assert!(is_refused(unprotected.keep(&kept, &here).unwrap_err()));
+        assert!(is_refused(
+            unprotected.keep(&kept, &here, &|| false).unwrap_err()
+        ));
         assert!(is_refused(unprotected.remove(key).unwrap_err()));
         assert_eq!(unprotected.list().unwrap(), []);
         assert_eq!(unprotected.prune(Some(Duration::ZERO)).unwrap().caches, 0);
@@ -280,7 +284,7 @@ fn where_only_reading_is_allowed_nothing_is_written() {
     });
     let reader = reader.unwrap();
     assert!(matches!(
-        reader.keep(&kept, &here),
+        reader.keep(&kept, &here, &|| false),
         Err(RemoteError::ReadOnly)
     ));
     assert!(matches!(reader.remove(KEY), Err(RemoteError::ReadOnly)));
@@ -295,7 +299,7 @@ fn a_cache_that_is_too_large_is_not_fetched() {
         let (here, there) = (shared.store("here"), shared.store("there"));
         shared
             .remote()
-            .keep(&saved(&here, KEY, "one"), &here)
+            .keep(&saved(&here, KEY, "one"), &here, &|| false)
             .unwrap();
         for limits in [
             Limits {
@@ -326,7 +330,9 @@ fn pruning_keeps_what_caches_need_and_what_may_be_on_its_way() {
     let shared = Shared::new(Format::Tidegate);
     let here = shared.store("here");
     let remote = shared.remote();
-    remote.keep(&saved(&here, KEY, "one"), &here).unwrap();
+    remote
+        .keep(&saved(&here, KEY, "one"), &here, &|| false)
+        .unwrap();
     assert!(remote.remove(KEY).unwrap());
     assert!(!remote.remove(KEY).unwrap());
     let chunks = shared.objects();
@@ -338,7 +344,7 @@ fn pruning_keeps_what_caches_need_and_what_may_be_on_its_way() {
     }
     // A new cache that needs old chunks writes them again.
     let other = saved(&here, "other-non_protected", "two");
-    remote.keep(&other, &here).unwrap();
+    remote.keep(&other, &here, &|| false).unwrap();
     let pruned = remote.prune(None).unwrap();
     assert!((1..=3).contains(&pruned.chunks), "{pruned:?}");
     let there = shared.store("there");
@@ -360,7 +366,11 @@ fn a_directory_that_is_not_there_is_an_outage_and_not_an_empty_cache() {
     let error = remote.facts(KEY).unwrap_err();
     assert!(matches!(error, RemoteError::Unreachable(_)), "{error}");
     let here = shared.store("here");
-    assert!(remote.keep(&saved(&here, KEY, "one"), &here).is_err());
+    assert!(
+        remote
+            .keep(&saved(&here, KEY, "one"), &here, &|| false)
+            .is_err()
+    );
     assert!(!shared.bucket().exists(), "nothing was made in its place");
     // It is not asked again at once.
     fs::create_dir(shared.bucket()).unwrap();
@@ -369,11 +379,41 @@ fn a_directory_that_is_not_there_is_an_outage_and_not_an_empty_cache() {
 }
 
 #[test]
+fn what_nobody_waits_for_is_given_up_and_leaves_no_cache() {
+    for format in [Format::Tidegate, Format::GitlabRunner] {
+        let shared = Shared::new(format);
+        let here = shared.store("here");
+        let kept = saved(&here, KEY, "one");
+        let error = shared.remote().keep(&kept, &here, &|| true).unwrap_err();
+        assert!(matches!(error, RemoteError::Stopped), "{error}");
+        assert_eq!(shared.remote().facts(KEY).unwrap(), None);
+    }
+}
+
+#[test]
+fn a_link_in_the_shared_directory_leads_nobody_out_of_it() {
+    for format in [Format::Tidegate, Format::GitlabRunner] {
+        let shared = Shared::new(format);
+        let here = shared.store("here");
+        let kept = saved(&here, KEY, "one");
+        let outside = shared.root.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        std::os::unix::fs::symlink(&outside, shared.bucket().join("team")).unwrap();
+        let remote = shared.remote();
+        remote.keep(&kept, &here, &|| false).unwrap_err();
+        assert!(remote.facts(KEY).is_err());
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "{format:?}");
+    }
+}
+
+#[test]
 fn a_failed_write_leaves_the_older_one_and_no_rest() {
     let shared = Shared::new(Format::GitlabRunner);
     let here = shared.store("here");
     let remote = shared.remote();
-    remote.keep(&saved(&here, KEY, "one"), &here).unwrap();
+    remote
+        .keep(&saved(&here, KEY, "one"), &here, &|| false)
+        .unwrap();
     let before = fs::read(&shared.objects()[0]).unwrap();
     let gone = saved(&here, "gone", "two");
     let moved = Entry {
@@ -381,7 +421,7 @@ fn a_failed_write_leaves_the_older_one_and_no_rest() {
         layers: vec!["/nonexistent/tree".into()],
         ..gone
     };
-    remote.keep(&moved, &here).unwrap_err();
+    remote.keep(&moved, &here, &|| false).unwrap_err();
     let objects = shared.objects();
     assert_eq!(objects.len(), 1);
     assert_eq!(fs::read(&objects[0]).unwrap(), before);

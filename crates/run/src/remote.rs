@@ -16,6 +16,7 @@ pub trait RemoteCaches: Send + Sync {
     /// Whether jobs put there what they save.
     fn takes(&self) -> bool;
 
-    /// Puts an entry of the store there, which is leased; what to tell of it in the log of the job.
-    fn keep(&self, entry: &Entry) -> Result<String, String>;
+    /// Puts an entry of the store there, which is leased, unless `stop` says that nobody waits any more; what to tell of it in the
+    /// log of the job.
+    fn keep(&self, entry: &Entry, stop: &(dyn Fn() -> bool + Sync)) -> Result<String, String>;
 }

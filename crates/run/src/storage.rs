@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tidegate_exec::{JobVariables, Storage, StorageContext, StorageFailure, TraceWriter};
+use tidegate_exec::{
+    CancelReason, JobVariables, Storage, StorageContext, StorageFailure, TraceWriter,
+};
 use tidegate_expr::Variable;
 use tidegate_pipeline::{
     ArtifactSpec, Attempt, CacheOutcome, CachePolicy, CacheSpec, DependencySpec, EventKind,
@@ -204,7 +206,7 @@ impl Storage for JobStorage {
                 }
             };
             if let Some(outcome) = outcome {
-                self.share(&key, outcome, trace);
+                self.share(&key, outcome, context, trace);
                 self.note(self.caches[at].index, key, outcome);
             }
         }
@@ -237,16 +239,27 @@ impl Storage for JobStorage {
 impl JobStorage {
     /// Puts what was saved where caches are shared. While the job's log is open: a failure is told there, and nothing is lost with
     /// the end of the process. It never fails the job.
-    fn share(&self, key: &str, outcome: CacheOutcome, trace: &mut TraceWriter<'_>) {
+    fn share(
+        &self,
+        key: &str,
+        outcome: CacheOutcome,
+        context: &StorageContext<'_>,
+        trace: &mut TraceWriter<'_>,
+    ) {
         let Some(remote) = self.remote.as_deref().filter(|remote| remote.takes()) else {
             return;
         };
+        let (canceller, deadline) = (context.canceller, context.deadline);
+        let stop = move || {
+            let ends = canceller.reason() >= Some(CancelReason::Interrupted);
+            ends || Instant::now() >= deadline
+        };
         let shared = match outcome {
-            CacheOutcome::Saved => self.give(key, remote),
+            CacheOutcome::Saved => self.give(key, remote, &stop),
             // Unchanged here; there it may be missing.
             CacheOutcome::UpToDate => match remote.is_present(key) {
                 Ok(true) => Ok("The remote cache has it already".to_owned()),
-                Ok(false) => self.give(key, remote),
+                Ok(false) => self.give(key, remote, &stop),
                 Err(why) => Err(why),
             },
             _ => return,
@@ -260,12 +273,17 @@ impl JobStorage {
         }
     }
 
-    fn give(&self, key: &str, remote: &dyn RemoteCaches) -> Result<String, String> {
+    fn give(
+        &self,
+        key: &str,
+        remote: &dyn RemoteCaches,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<String, String> {
         let found = self.store.lease_cache(&self.project, key, self.run);
         let (entry, _lease) = found
             .map_err(|error| error.to_string())?
             .ok_or("the cache is gone from the store already")?;
-        remote.keep(&entry)
+        remote.keep(&entry, stop)
     }
 
     fn say_restored(&self, cache: &ResolvedCache, trace: &mut TraceWriter<'_>) {

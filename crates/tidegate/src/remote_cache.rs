@@ -6,7 +6,7 @@ use tidegate_pipeline::CacheSuffix;
 use tidegate_plan::ProtectedCaches;
 use tidegate_remote::{
     Access, Bucket, Credentials, Format, Limits, Naming, Place, Remote, RemoteSetup, Rights,
-    Service, Timeouts, is_loopback,
+    Service, Stop, Timeouts, is_loopback,
 };
 use tidegate_run::RemoteCaches;
 use tidegate_scenario::CacheState;
@@ -231,14 +231,19 @@ impl RemoteCaches for OfRun {
         self.remote.access() == Access::ReadWrite
     }
 
-    fn keep(&self, entry: &Entry) -> Result<String, String> {
-        kept(&self.remote, entry, &self.store)
+    fn keep(&self, entry: &Entry, stop: Stop<'_>) -> Result<String, String> {
+        kept(&self.remote, entry, &self.store, stop)
     }
 }
 
 /// Puts a leased entry into the remote cache, and tells what travelled.
-pub(crate) fn kept(remote: &Remote, entry: &Entry, store: &Store) -> Result<String, String> {
-    let sent = remote.keep(entry, store);
+pub(crate) fn kept(
+    remote: &Remote,
+    entry: &Entry,
+    store: &Store,
+    stop: Stop<'_>,
+) -> Result<String, String> {
+    let sent = remote.keep(entry, store, stop);
     let sent = sent.map_err(|error| format!("failed to {error}"))?;
     let known = match sent.known {
         0 => String::new(),

@@ -88,7 +88,7 @@ pub(super) fn send(project: &Project, store: &Store, entry: &Entry) -> Result<()
     };
     let lease = store.lease(entry, RunId(0));
     let _lease = lease.map_err(|error| unusable(&error))?;
-    let says = kept(&remote, entry, store).map_err(Failure::unusable)?;
+    let says = kept(&remote, entry, store, &|| false).map_err(Failure::unusable)?;
     tell(&format!("{says}\n"));
     Ok(())
 }
