@@ -59,6 +59,7 @@ pub(super) fn put(global: &Global, args: &CachePutArgs) -> Result<Exit, Failure>
     caches.store.settle().map_err(|error| failed(&error))?;
     tell(&format!("{} files saved as {}\n", entry.files, entry.key));
     if args.remote {
+        let project = Project::open(global, &crate::cli::ScenarioArgs::default())?;
         super::remote::send(&project, &caches.store, &entry)?;
     }
     Ok(Exit::Fine)
