@@ -30,14 +30,13 @@ fn untouched(place: &Path) {
     assert_eq!(text, "untouched");
 }
 
-/// Each backend that works here.
+/// Each backend that works here; copies always do.
 fn on_each_backend(test: impl Fn(&str)) {
     for backend in ["overlay-root", "overlay-user", "reflink", "copy"] {
         let probe = repository("job: {script: ['true']}\n");
         let ended = probe.run(&["run", "--workspace", backend]);
-        match ended.stderr.contains("failed to make work trees") {
-            true => println!("no {backend} here: {}", ended.stderr),
-            false => test(backend),
+        if backend == "copy" || !ended.stderr.contains("failed to make work trees") {
+            test(backend);
         }
     }
 }

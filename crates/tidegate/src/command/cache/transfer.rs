@@ -40,11 +40,12 @@ pub(super) fn get(global: &Global, args: &CacheGetArgs) -> Result<Exit, Failure>
 /// Saves paths of the project, or what is in an archive, under a key.
 pub(super) fn put(global: &Global, args: &CachePutArgs) -> Result<Exit, Failure> {
     let caches = Caches::open(global)?;
+    let project = Project::open(global, &crate::cli::ScenarioArgs::default())?;
     let staging = caches.store.staging().map_err(|error| failed(&error))?;
     let tree = staging.tree("cache").map_err(|error| failed(&error))?;
     match &args.zip {
         Some(archive) => unpacked(archive, tree.path())?,
-        None => copied(global, &args.paths, tree.path())?,
+        None => copied(&project, &args.paths, tree.path())?,
     }
     let note = SavedBy::default().to_note();
     let new = NewEntry {
@@ -66,8 +67,7 @@ pub(super) fn put(global: &Global, args: &CachePutArgs) -> Result<Exit, Failure>
 }
 
 /// Copies paths of the project into the tree to be saved.
-fn copied(global: &Global, written: &[String], into: &Path) -> Result<(), Failure> {
-    let project = Project::open(global, &crate::cli::ScenarioArgs::default())?;
+fn copied(project: &Project, written: &[String], into: &Path) -> Result<(), Failure> {
     let union = Union::of_plain(&project.checkout.root).map_err(|error| failed(&error))?;
     let mut paths = Vec::new();
     for written in written {
