@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
 use tidegate_source::{Diagnostic, Span};
 use tidegate_yaml::{Map, Node, Value};
 
+use crate::keyword::jobs::may_be_job;
 use crate::merge::{self, Trace};
 use crate::nearest::nearest;
 use crate::overridden::{Layer, Overridden};
 use crate::ruby::{self, Keys};
+use crate::tree::Tree;
 
 /// More ancestors than this are too deep.
 const MOST_ANCESTORS: usize = 10;
@@ -22,48 +25,85 @@ const MOST_COPIED: usize = 8_000_000;
 ///
 /// Each entry is resolved once, however many others extend it. The first error ends it, as in GitLab.
 pub(crate) fn resolved(root: Map, overridden: Option<&mut Overridden>) -> Result<Map, Diagnostic> {
-    let extends = |node: &Node| node.as_map().is_some_and(|map| map.contains("extends"));
-    if !root.iter().any(|(_, node)| extends(node)) {
-        return Ok(root);
-    }
-    let mut resolver = Resolver {
-        heights: vec![None; root.len()],
-        root,
-        ancestors: Vec::new(),
-        copied: 0,
-        overridden,
-    };
-    for at in 0..resolver.root.len() {
-        if resolver.root.at(at).is_some_and(|(_, node)| extends(node)) {
-            resolver.extended(at)?;
+    let mut resolver = Resolver::new(root, None, overridden);
+    resolver.run()?;
+    Ok(resolver.root)
+}
+
+/// As [`resolved`], but jobs that extend one entry, and that no other entry extends, wait until they are taken.
+///
+/// All errors are told here; taking has none.
+pub(crate) fn put_off(root: Map) -> Result<Tree, Diagnostic> {
+    let mut named = FxHashSet::default();
+    for (_, node) in &root {
+        if let Some(extends) = node.as_map().and_then(|map| map.get("extends")) {
+            named.extend(base_names(extends).into_iter().map(|(name, _)| name));
         }
     }
-    Ok(resolver.root)
+    let mut resolver = Resolver::new(root, Some(named), None);
+    resolver.run()?;
+    Ok(Tree::new(resolver.root, resolver.waiting))
 }
 
 struct Resolver<'a> {
     /// The tree, in which each entry is replaced once it is resolved: of thousands of jobs none should be held twice.
     root: Map,
     /// For each entry that is resolved, the longest chain of entries with `extends` that starts there, itself included.
-    heights: Vec<Option<usize>>,
+    heights: Vec<Option<u8>>,
     /// Entries that are being resolved, the outermost first.
     ancestors: Vec<(Arc<str>, Span)>,
     /// Entries of maps copied so far.
     copied: usize,
+    /// Names that something extends, where entries may wait.
+    named: Option<FxHashSet<Arc<str>>>,
+    /// For each entry that waits, the position of its base.
+    waiting: Vec<Option<u32>>,
     overridden: Option<&'a mut Overridden>,
 }
 
-impl Resolver<'_> {
+fn extends(node: &Node) -> bool {
+    node.as_map().is_some_and(|map| map.contains("extends"))
+}
+
+impl<'a> Resolver<'a> {
+    fn new(
+        root: Map,
+        named: Option<FxHashSet<Arc<str>>>,
+        overridden: Option<&'a mut Overridden>,
+    ) -> Resolver<'a> {
+        Resolver {
+            heights: vec![None; root.len()],
+            waiting: match named {
+                Some(_) => vec![None; root.len()],
+                None => Vec::new(),
+            },
+            root,
+            ancestors: Vec::new(),
+            copied: 0,
+            named,
+            overridden,
+        }
+    }
+
+    fn run(&mut self) -> Result<(), Diagnostic> {
+        for at in 0..self.root.len() {
+            if self.root.at(at).is_some_and(|(_, node)| extends(node)) {
+                self.extended(at)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Resolves the entry at a position under the present ancestors, and returns its height.
     fn extended(&mut self, at: usize) -> Result<usize, Diagnostic> {
-        let known = self.heights.get(at).copied().flatten();
+        let known = self.heights.get(at).copied().flatten().map(usize::from);
         // Too deep from here: walk the chain again, to name the entry GitLab names.
         if let Some(height) = known.filter(|it| self.ancestors.len() + it <= MOST_ANCESTORS + 1) {
             return Ok(height);
         }
         let height = self.merged_over_bases(at)?;
         if let Some(known) = self.heights.get_mut(at) {
-            *known = Some(height);
+            *known = u8::try_from(height).ok();
         }
         Ok(height)
     }
@@ -92,13 +132,37 @@ impl Resolver<'_> {
             height = height.max(self.extended(*base)?);
         }
         self.ancestors.pop();
-        let laid = self.laid_over(&name, at, &bases);
-        self.root.replace_at(at, Node::map(laid, place));
+        if !self.waits(at, &bases) {
+            let laid = self.laid_over(&name, at, &bases);
+            self.root.replace_at(at, Node::map(laid, place));
+        }
         if self.copied > MOST_COPIED {
             let message = format!("{name}: `extends` makes the configuration too big");
             return Err(Diagnostic::error("extends-size", message).at(span));
         }
         Ok(height + 1)
+    }
+
+    /// Whether the entry at a position waits to be laid over its bases; if so it is noted with what that will copy.
+    fn waits(&mut self, at: usize, bases: &[(Arc<str>, usize)]) -> bool {
+        let (Some(named), [(_, base)], Some((key, _))) = (&self.named, bases, self.root.at(at))
+        else {
+            return false;
+        };
+        let is_named = key.as_str().is_none_or(|name| named.contains(name));
+        let (Some(below), Some(own)) = (self.map_at(*base), self.map_at(at)) else {
+            return false;
+        };
+        if is_named || !may_be_job(key) {
+            return false;
+        }
+        let copied = below.len() + merge::copied(below, own);
+        let (Some(place), Ok(base)) = (self.waiting.get_mut(at), u32::try_from(*base)) else {
+            return false;
+        };
+        *place = Some(base);
+        self.copied += copied;
+        true
     }
 
     fn map_at(&self, at: usize) -> Option<&Map> {
@@ -448,6 +512,44 @@ mod tests {
         Ok(result)
     }
 
+    fn shown(result: Result<Map, Diagnostic>) -> String {
+        result.map_or_else(|problem| problem.message, |root| text_of(&root))
+    }
+
+    #[test]
+    fn jobs_that_wait_become_what_they_would_have_been() {
+        for text in [
+            "{.a: {x: {p: 1}, y: 1}, .b: {extends: .a, y: 2}, j: {extends: .b, x: {q: 2}}, k: {extends: [.a, .b]}}",
+            "{j: {extends: k, x: 1}, k: {extends: .a}, .a: {z: 1}, variables: {extends: .a}, 1: {extends: .a}}",
+            "{j: {extends: [.a], x: }, .a: {x: {y: z}}}",
+            "{a: {extends: b}, b: {extends: a}}",
+            "{a: {extends: a}}",
+            "{a: {extends: zz}, b: {extends: .c}, .c: 1}",
+        ] {
+            let waiting = put_off(map(text)).map(Tree::into_map);
+            assert_eq!(shown(waiting), shown(resolved(map(text), None)), "{text}");
+        }
+        for length in [9, 10, 11, 12] {
+            for bottom_first in [true, false] {
+                let text = chain(length, bottom_first);
+                let waiting = put_off(map(&text)).map(Tree::into_map);
+                assert_eq!(shown(waiting), shown(resolved(map(&text), None)), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_waiting_job_is_whole_when_taken_and_its_base_stays() {
+        let text = "{.a: {x: 1}, k: {extends: .a, y: 2}, j: {extends: k, z: 3}}";
+        let mut tree = put_off(map(text)).unwrap();
+        assert!(tree.has(2, "x") && tree.has(2, "z") && !tree.has(2, "w"));
+        let taken = |node: Option<Node>| text_of(&node.and_then(Node::into_map).unwrap());
+        assert_eq!(taken(tree.take(1)), "{x: 1, extends: .a, y: 2}");
+        assert_eq!(taken(tree.take(2)), "{x: 1, extends: k, y: 2, z: 3}");
+        assert!(tree.map().get("j").is_some_and(Node::is_null));
+        assert!(tree.map().get("k").is_some_and(|node| !node.is_null()));
+    }
+
     proptest::proptest! {
         #[test]
         fn remembering_bases_changes_nothing(
@@ -479,6 +581,8 @@ mod tests {
                 .filter_map(|(key, _)| key.as_str())
                 .map(|name| naive(&root, name, &[]).map(|entry| text_of(&entry)))
                 .collect();
+            let waiting = put_off(root.clone()).map(Tree::into_map);
+            proptest::prop_assert_eq!(shown(waiting), shown(resolved(root.clone(), None)));
             let ours = resolved(root, None).map_err(|problem| problem.message);
             let ours = ours.map(|root| {
                 let entries = root.iter().filter_map(|(_, node)| node.as_map());

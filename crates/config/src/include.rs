@@ -232,17 +232,12 @@ impl<'a> Includer<'a> {
             .and_then(|spec| spec.get("include"))
             .filter(|it| !it.is_null())
         {
-            if context.is_component {
-                let address = self.component_address(include.span);
-                let message = format!(
-                    "Component `{address}` cannot use `spec:include`. \
-                     This keyword is not supported in components"
-                );
-                return Ok(Err(
-                    Diagnostic::error("component-include", message).at(include.span)
-                ));
-            }
-            for file in self.header_files(include, context)? {
+            // What is wrong with these files is told as a fault of the file whose header names them.
+            let files = match self.header_files(include, context) {
+                Err(Stop::Wrong(problem)) => return Ok(Err(*problem)),
+                files => files?,
+            };
+            for file in files {
                 declared.extend(file.iter().cloned());
             }
         }
@@ -254,16 +249,6 @@ impl<'a> Includer<'a> {
             Some(problem) => Err(problem),
             None => Ok(declared),
         })
-    }
-
-    fn component_address(&self, within: Span) -> String {
-        let record = self
-            .records
-            .iter()
-            .find(|record| record.file == Some(within.file()));
-        record
-            .map(|record| record.location.clone())
-            .unwrap_or_default()
     }
 
     /// The `inputs` of every file of `spec:include`.
@@ -402,6 +387,9 @@ impl<'a> Includer<'a> {
             Err(Stop::Wrong(problem)) => return Ok(Err(problem)),
             Err(stop) => return Err(stop),
         };
+        if let Some(problem) = component_that_includes(&loaded, &entry, &found) {
+            return Ok(Err(Box::new(problem)));
+        }
         let given = Given::from_node(entry.params.get("inputs"));
         let content = match self.interpolated(loaded, &given, &found.context)? {
             Ok(content) => content,
@@ -474,6 +462,21 @@ impl<'a> Includer<'a> {
 fn prefixed(mut problem: Diagnostic, entry: &Entry) -> Diagnostic {
     problem.message = format!("`{}`: {}", entry.shown, problem.message);
     problem.context(entry.span, "included here")
+}
+
+/// A component whose header asks for inputs of other files. GitLab says so before it looks at anything else in it.
+fn component_that_includes(loaded: &Loaded, entry: &Entry, found: &Found) -> Option<Diagnostic> {
+    if !found.context.is_component {
+        return None;
+    }
+    let spec = loaded.header.as_ref()?.as_map()?.get("spec")?.as_map()?;
+    let include = spec.get("include").filter(|include| !include.is_null())?;
+    let message = format!(
+        "Component `{}` cannot use `spec:include`. This keyword is not supported in components",
+        entry.shown
+    );
+    let problem = Diagnostic::error("component-include", message).at(include.span);
+    Some(problem.context(entry.span, "included here"))
 }
 
 fn inputs_without_header(given: Span, content: Span) -> Diagnostic {

@@ -52,6 +52,7 @@ mod ruby;
 mod settings;
 #[cfg(test)]
 mod testing;
+mod tree;
 mod typed;
 mod variables;
 

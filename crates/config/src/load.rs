@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidegate_scenario::{Fact, Place, Scenario, World, WorldError};
 use tidegate_source::{Diagnostic, Diagnostics, Origin, SourceMap, Span};
-use tidegate_yaml::{Key, Map, Node, Remark, YamlErrorKind, map_bytes};
+use tidegate_yaml::{Key, Map, Node, Remark, YamlErrorKind};
 
 use crate::header::input::Given;
 use crate::include::{Context, IncludeRecord, Includer, Stop};
@@ -12,6 +12,7 @@ use crate::model::Config;
 use crate::overridden::Overridden;
 use crate::parsed::ParsedFiles;
 use crate::settings::{Dialect, Settings};
+use crate::tree::Tree;
 use crate::{edge_stages, extends, merge, overlay, reference, typed};
 
 /// The file a load starts from.
@@ -85,15 +86,13 @@ pub fn load_with(
 ) -> Result<Loaded, WorldError> {
     let mut includer = Includer::new(scenario, world, settings, parsed);
     let merged = match assembled(&mut includer, root) {
-        Ok(map) => Ok(map),
+        Ok(tree) => Ok(tree),
         Err(Stop::World(error)) => return Err(error),
         Err(Stop::Wrong(problem)) => Err(*problem),
     };
-    let overlaid = match &merged {
-        Ok(map) if settings.dialect == Dialect::Tidegate => {
-            with_overlay_file(&mut includer, root, map)?
-        }
-        _ => None,
+    let overlay = match merged.is_ok() && settings.dialect == Dialect::Tidegate {
+        true => overlay_file(&mut includer, root)?,
+        false => None,
     };
     let mut loaded = Loaded {
         sources: includer.sources,
@@ -105,9 +104,18 @@ pub fn load_with(
         remarks: includer.remarks,
     };
     match merged {
-        Ok(map) => {
-            loaded.merged = settings.keep_written.then(|| map.clone());
-            let (config, problems) = typed::build(overlaid.unwrap_or(map), settings);
+        Ok(tree) => {
+            // The tree that is shown to people stays without the overlay.
+            loaded.merged = settings.keep_written.then(|| tree.map().clone());
+            let tree = match overlay {
+                Some(over) => {
+                    let mut map = tree.into_map();
+                    merge::merge_into(&mut map, &over, &mut None);
+                    Tree::whole(map)
+                }
+                None => tree,
+            };
+            let (config, problems) = typed::build(tree, settings);
             loaded.diagnostics.extend(problems);
             loaded.config = config.filter(|_| !loaded.diagnostics.has_errors());
         }
@@ -116,14 +124,10 @@ pub fn load_with(
     Ok(loaded)
 }
 
-/// The merged tree with the overlay file beside the root file laid under its hidden key; `None` where there is no such file.
+/// The overlay file beside the root file, under its hidden key; `None` where there is no such file.
 ///
-/// Source: reference `extensions.md` §0. The tree that is shown to people stays without it.
-fn with_overlay_file(
-    includer: &mut Includer<'_>,
-    root: &RootFile,
-    merged: &Map,
-) -> Result<Option<Map>, WorldError> {
+/// Source: reference `extensions.md` §0.
+fn overlay_file(includer: &mut Includer<'_>, root: &RootFile) -> Result<Option<Map>, WorldError> {
     let folder = root.name.rsplit_once('/').map(|(folder, _)| folder);
     let path = match folder {
         Some(folder) => format!("{folder}/{}", overlay::FILE),
@@ -153,16 +157,14 @@ fn with_overlay_file(
             return Ok(None);
         }
     };
-    let mut result = merged.clone();
     let mut over = Map::default();
     let node = Node::new(loaded.content.value, loaded.content.span);
     over.insert(Key::text(overlay::KEY, node.span), node);
-    merge::merge_into(&mut result, &over, &mut None);
-    Ok(Some(result))
+    Ok(Some(over))
 }
 
 /// Steps 1 to 6 of reference `config.md` §2.
-fn assembled(includer: &mut Includer<'_>, root: &RootFile) -> Result<Map, Stop> {
+fn assembled(includer: &mut Includer<'_>, root: &RootFile) -> Result<Tree, Stop> {
     let text = String::from_utf8_lossy(&root.bytes);
     let file = includer.sources.add(&root.name, &text, Origin::Root);
     let limits = &includer.settings.limits.yaml;
@@ -183,10 +185,24 @@ fn assembled(includer: &mut Includer<'_>, root: &RootFile) -> Result<Map, Stop> 
     includer.remarks.extend_from_slice(&content.remarks);
     let given = Given::from_scenario(&includer.scenario.inputs);
     let map = includer.root(content, &given, &Context::root())?;
-    let map = extends::resolved(map, includer.overridden.as_mut())?;
-    let map = reference::resolved(map, includer.overridden.as_mut())?;
-    check_size(&map, &includer.sources, place)?;
-    Ok(edge_stages::injected(map))
+    let tree = with_extends(includer, map)?;
+    let tree = match reference::has_tags(tree.map()) {
+        true => {
+            let map = reference::resolved(tree.into_map(), includer.overridden.as_mut())?;
+            Tree::whole(map)
+        }
+        false => tree,
+    };
+    let tree = check_size(tree, &includer.sources, place)?;
+    Ok(tree.changed(edge_stages::injected))
+}
+
+/// The tree with `extends` resolved, at once where somebody is to see it.
+fn with_extends(includer: &mut Includer<'_>, map: Map) -> Result<Tree, Diagnostic> {
+    match includer.settings.keep_written || includer.overridden.is_some() {
+        true => extends::resolved(map, includer.overridden.as_mut()).map(Tree::whole),
+        false => extends::put_off(map),
+    }
 }
 
 /// Estimated bytes any configuration may have once everything is put in its place.
@@ -197,14 +213,18 @@ const MERGED_BYTES_PER_BYTE: u64 = 64;
 /// Refuses what `extends` and `!reference` blow up beyond all measure.
 ///
 /// GitLab has no such limit; it would work on these until its time or memory is used up.
-fn check_size(map: &Map, sources: &SourceMap, place: Span) -> Result<(), Diagnostic> {
+fn check_size(tree: Tree, sources: &SourceMap, place: Span) -> Result<Tree, Diagnostic> {
     let text: u64 = sources
         .files()
         .map(|(_, file)| file.text.len() as u64)
         .sum();
     let most = MERGED_BYTES + MERGED_BYTES_PER_BYTE * text;
-    if map_bytes(map) <= most {
-        return Ok(());
+    if tree.bytes() <= most {
+        return Ok(tree);
+    }
+    if !tree.is_whole() {
+        // What waits is counted too high; the limit is meant exactly.
+        return check_size(Tree::whole(tree.into_map()), sources, place);
     }
     let message = "The configuration is too big once `extends` and `!reference` are resolved";
     Err(Diagnostic::error("merged-size", message).at(place))

@@ -76,6 +76,20 @@ fn merged_value(
     Node::map(result, upper.span)
 }
 
+/// What [`merge_into`] would return for `lower` and `upper`.
+pub(crate) fn copied(lower: &Map, upper: &Map) -> usize {
+    let below = upper.iter().map(|(key, above)| {
+        let below = existing(lower, key).map(|below| &below.value);
+        match (below, &above.value) {
+            (Some(Value::Map(below)), Value::Map(above)) if !Arc::ptr_eq(below, above) => {
+                below.len() + copied(below, above)
+            }
+            _ => 0,
+        }
+    });
+    upper.len() + below.sum::<usize>()
+}
+
 /// How many keys `lower` would get from `upper`.
 pub(crate) fn added(lower: &Map, upper: &Map) -> usize {
     let new = |(key, _): &&(Key, Node)| key.as_str().is_none_or(|key| !lower.contains(key));
@@ -111,6 +125,9 @@ mod tests {
             text_of(&merged(&lower, &upper, None)),
             "{a: {x: 1, y: [3], z: 4}, b: null, c: {d: e}, e: 5}"
         );
+        let counted = copied(&lower, &upper);
+        let mut result = lower;
+        assert_eq!(merge_into(&mut result, &upper, &mut None), counted);
     }
 
     #[test]

@@ -16,8 +16,8 @@ use tidegate_source::Span;
 
 pub use job::{
     AllowFailureSpec, AnyNeed, BridgeInclude, EnvironmentSpec, IfAbsent, InheritVariables,
-    Instance, Job, JobBody, JobKind, NeedSpec, Needs, PipelineNeed, ProjectNeed, Trigger,
-    TriggerTarget, Written,
+    Inheritable, Instance, Job, JobBody, JobKind, NeedSpec, Needs, PipelineNeed, ProjectNeed,
+    Trigger, TriggerTarget, Written,
 };
 pub use policy::{Policy, PolicyKind, RefPattern};
 pub use rule::{
@@ -76,12 +76,19 @@ pub struct VariableDefinition {
     pub value: Arc<str>,
     /// `expand: false`.
     pub raw: bool,
-    /// `description`, top level only.
-    pub description: Option<Arc<str>>,
-    /// `options`, top level only.
-    pub options: Vec<Arc<str>>,
     /// Where it was written.
     pub span: Span,
+    /// What people are told who start a pipeline; top level only, `None` where neither key is written.
+    pub prompt: Option<Box<VariablePrompt>>,
+}
+
+/// How a top-level variable is offered to people who start a pipeline.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct VariablePrompt {
+    /// `description`.
+    pub description: Option<Arc<str>>,
+    /// `options`.
+    pub options: Vec<Arc<str>>,
 }
 
 /// `workflow`.

@@ -24,11 +24,54 @@ struct Generated {
     variables: Vec<(Arc<str>, Arc<str>)>,
 }
 
-/// The jobs by full name. Of two with one name the later wins and takes the earlier's place, as in GitLab.
+/// Jobs on their way from what is written to what is named.
 ///
-/// # Errors
-/// A need names a matrix variable its job does not have.
-pub(crate) fn jobs(written: Vec<WrittenJob>) -> Result<IndexMap<Arc<str>, Job>, Diagnostic> {
+/// As long as no job is parallel, names need not be expanded and each job takes its last form at once: of thousands of jobs
+/// none should be held twice.
+pub(crate) enum Gathered {
+    /// In their last form.
+    Named(IndexMap<Arc<str>, Job>),
+    /// Waiting for the names of all instances.
+    Waiting(Vec<WrittenJob>),
+}
+
+impl Gathered {
+    /// No jobs yet; `some_parallel` unless it is certain that none of them will be parallel.
+    pub(crate) fn with_capacity(capacity: usize, some_parallel: bool) -> Gathered {
+        match some_parallel {
+            true => Gathered::Waiting(Vec::with_capacity(capacity)),
+            false => Gathered::Named(IndexMap::with_capacity(capacity)),
+        }
+    }
+
+    /// Adds a job.
+    pub(crate) fn add(&mut self, job: WrittenJob) {
+        match self {
+            Gathered::Named(jobs) => {
+                add_single(
+                    jobs,
+                    job,
+                    &Instances::default(),
+                    &mut matrix::Unknown::default(),
+                );
+            }
+            Gathered::Waiting(jobs) => jobs.push(job),
+        }
+    }
+
+    /// The jobs by full name. Of two with one name the later wins and takes the earlier's place, as in GitLab.
+    ///
+    /// # Errors
+    /// A need names a matrix variable its job does not have.
+    pub(crate) fn jobs(self) -> Result<IndexMap<Arc<str>, Job>, Diagnostic> {
+        match self {
+            Gathered::Named(jobs) => Ok(jobs),
+            Gathered::Waiting(written) => expanded(written),
+        }
+    }
+}
+
+fn expanded(written: Vec<WrittenJob>) -> Result<IndexMap<Arc<str>, Job>, Diagnostic> {
     let instances = instances(&written);
     let mut jobs = IndexMap::with_capacity(written.len());
     let mut unknown = matrix::Unknown::default();
@@ -137,9 +180,8 @@ fn matrix_variable((key, value): &(Arc<str>, Arc<str>)) -> VariableDefinition {
         key: key.clone(),
         value: value.clone(),
         raw: false,
-        description: None,
-        options: Vec::new(),
         span: Span::NONE,
+        prompt: None,
     }
 }
 

@@ -100,10 +100,10 @@ fn lint_job(job: &Job) -> Json {
     json!({
         "name": &*job.name,
         "stage": &*body.stage.value,
-        "before_script": texts(&body.before_script),
+        "before_script": texts(&body.inheritable.before_script),
         "script": texts(&body.script),
-        "after_script": texts(&body.after_script),
-        "tag_list": texts(&body.tags),
+        "after_script": texts(&body.inheritable.after_script),
+        "tag_list": texts(&body.inheritable.tags),
         "only": only(job),
         "except": except(job),
         "environment": environment.map(|environment| &*environment.name.value),

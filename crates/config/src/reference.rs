@@ -16,7 +16,7 @@ pub(crate) fn resolved(
     mut root: Map,
     overridden: Option<&mut Overridden>,
 ) -> Result<Map, Diagnostic> {
-    if !root.iter().any(|(_, node)| has_tag(node)) {
+    if !has_tags(&root) {
         return Ok(root);
     }
     let mut resolver = Resolver {
@@ -176,6 +176,11 @@ fn record(overridden: &mut Overridden, place: &[Step], tag: &Node) {
     });
     let path: Vec<Arc<str>> = keys.collect();
     overridden.add(&path, Layer::Reference(tag.span));
+}
+
+/// Whether any tag stands in a tree.
+pub(crate) fn has_tags(root: &Map) -> bool {
+    root.iter().any(|(_, node)| has_tag(node))
 }
 
 fn has_tag(node: &Node) -> bool {

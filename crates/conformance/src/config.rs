@@ -1,5 +1,7 @@
 //! `config.jsonl`, `config_mut.jsonl`: loading and validating configurations.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 use tidegate_config::{Config, Dialect, Loaded, RootFile, Settings, load, merged_yaml, normalized};
 use tidegate_expr::{Variable, VariableSource};
@@ -11,7 +13,7 @@ use crate::score::expect;
 
 /// Judges one line; where GitLab itself fails with an internal exception a decent error is right.
 pub fn judge(case: &Json) -> Result<(), String> {
-    let loaded = loaded(case)?;
+    let loaded = loaded_with(case, true)?;
     if case["crash"] == Json::Bool(true) {
         return expect("valid", loaded.is_valid(), false);
     }
@@ -29,10 +31,32 @@ pub fn judge(case: &Json) -> Result<(), String> {
     if let (Some(merged), Some(theirs)) = (&loaded.merged, case["merged_yaml"].as_str()) {
         expect("merged_yaml", merged_yaml(merged).as_deref(), Some(theirs))?;
     }
+    judge_unkept(case, &loaded)?;
     match &loaded.config {
         Some(config) => judge_valid(case, config),
         None => Ok(()),
     }
+}
+
+/// A load that keeps nothing written, as for planning, must find the same.
+fn judge_unkept(case: &Json, loaded: &Loaded) -> Result<(), String> {
+    let unkept = loaded_with(case, false)?;
+    let all = |loaded: &Loaded| -> Vec<_> { loaded.diagnostics.iter().cloned().collect() };
+    expect("diagnostics for planning", all(&unkept), all(loaded))?;
+    let shown = |loaded: &Loaded| {
+        loaded
+            .config
+            .clone()
+            .map(|it| format!("{:?}", unwritten(it)))
+    };
+    expect("configuration for planning", shown(&unkept), shown(loaded))
+}
+
+fn unwritten(mut config: Config) -> Config {
+    for job in config.jobs.values_mut() {
+        Arc::make_mut(&mut job.body).written = None;
+    }
+    config
 }
 
 fn judge_valid(case: &Json, config: &Config) -> Result<(), String> {
@@ -84,7 +108,7 @@ fn same_item(what: &str, ours: &Json, theirs: &Json) -> Result<(), String> {
     Ok(())
 }
 
-fn loaded(case: &Json) -> Result<Loaded, String> {
+fn loaded_with(case: &Json, keep_written: bool) -> Result<Loaded, String> {
     let files = case["files"].as_object();
     let files = files.into_iter().flatten();
     let world = FixtureWorld::with_files(
@@ -96,6 +120,7 @@ fn loaded(case: &Json) -> Result<Loaded, String> {
     };
     let settings = Settings {
         dialect: Dialect::Gitlab,
+        keep_written,
         ..Settings::default()
     };
     load(&root, &scenario(case), &world, &settings).map_err(|error| error.to_string())

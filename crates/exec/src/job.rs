@@ -15,7 +15,7 @@ use crate::driver::Driver;
 use crate::environment::Environment;
 use crate::login::Logins;
 use crate::storage::Storage;
-use crate::supervisor::birth::Births;
+use crate::supervisor::birth::{Births, Ground};
 use crate::supervisor::owner::{Supervisor, SupervisorCommand};
 use crate::trace::{TraceOptions, TraceSink};
 use crate::variables::RunnerFacts;
@@ -31,9 +31,8 @@ pub struct JobRun {
     /// Private directory beside the work tree; made before the first script and removed with the
     /// last process.
     pub temp_dir: PathBuf,
-    /// Mount plan, handed to the `enter` of [`supervisor_main`](crate::supervisor_main); `None`: no
-    /// namespace.
-    pub enter: Option<Vec<OsString>>,
+    /// Where its mounts are; `None`: it needs none.
+    pub ground: Option<Ground>,
     /// Environment of the shells.
     pub environment: Environment,
     /// What the job is told about its runner.
@@ -104,6 +103,15 @@ impl ShellExecutor {
         }))
     }
 
+    /// Makes the mounts jobs need; `plan` are opaque words, handed to the `enter` of
+    /// [`supervisor_main`](crate::supervisor_main).
+    ///
+    /// # Errors
+    /// What `enter` says, or no process could be started.
+    pub fn ground(&self, plan: Vec<OsString>) -> io::Result<Ground> {
+        self.births.ground(plan)
+    }
+
     /// Starts a job in a thread of its own.
     ///
     /// What goes wrong with the job is in its [`Outcome`] and its log; an error means that no job
@@ -148,11 +156,18 @@ impl ShellExecutor {
 #[must_use = "dropping it waits"]
 pub struct Remains {
     _supervisor: Option<Supervisor>,
+    in_order: bool,
 }
 
 impl Remains {
-    pub(crate) fn of(supervisor: Option<Supervisor>) -> Self {
+    /// Nothing unforeseen has happened: the supervisor lives, and no process outlived its script.
+    pub fn are_in_order(&self) -> bool {
+        self.in_order
+    }
+
+    pub(crate) fn of(supervisor: Option<Supervisor>, in_order: bool) -> Self {
         Self {
+            in_order: in_order && supervisor.is_some(),
             _supervisor: supervisor,
         }
     }

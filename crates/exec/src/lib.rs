@@ -44,6 +44,7 @@ pub use feature::Features;
 pub use job::{JobRun, Outcome, Remains, Running, ShellExecutor};
 pub use provider::{CommandError, output_of};
 pub use storage::{Storage, StorageContext, StorageFailure};
+pub use supervisor::birth::Ground;
 pub use supervisor::main as supervisor_main;
 pub use supervisor::owner::SupervisorCommand;
 pub use trace::{Stream, Trace, TraceOptions, TraceSink, TraceWriter, timestamp};

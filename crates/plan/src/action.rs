@@ -30,16 +30,38 @@ fn build(body: &JobBody, cache_keys: Vec<Arc<str>>) -> Build {
     let lines = |lines: &[Text]| lines.iter().map(|line| line.value.clone()).collect();
     let further = body.further.iter();
     Build {
-        before_script: lines(&body.before_script),
+        before_script: lines(&body.inheritable.before_script),
         script: lines(&body.script),
-        after_script: lines(&body.after_script),
-        pre_get_sources_script: lines(&body.pre_get_sources_script),
-        image: body.image.as_ref().map(|image| Image::clone(&image.value)),
-        services: body.services.iter().map(|s| s.value.clone()).collect(),
-        caches: body.caches.iter().map(|c| c.value.clone()).collect(),
+        after_script: lines(&body.inheritable.after_script),
+        pre_get_sources_script: lines(&body.inheritable.pre_get_sources_script),
+        image: body
+            .inheritable
+            .image
+            .as_ref()
+            .map(|image| Image::clone(&image.value)),
+        services: body
+            .inheritable
+            .services
+            .iter()
+            .map(|s| s.value.clone())
+            .collect(),
+        caches: body
+            .inheritable
+            .caches
+            .iter()
+            .map(|c| c.value.clone())
+            .collect(),
         cache_keys,
-        artifacts: body.artifacts.as_ref().map(|a| Artifacts::clone(&a.value)),
-        timeout: body.timeout.as_ref().map(|timeout| timeout.value.clone()),
+        artifacts: body
+            .inheritable
+            .artifacts
+            .as_ref()
+            .map(|a| Artifacts::clone(&a.value)),
+        timeout: body
+            .inheritable
+            .timeout
+            .as_ref()
+            .map(|timeout| timeout.value.clone()),
         coverage: body.coverage.as_ref().map(|text| text.value.clone()),
         publish: body.publish.as_ref().map(|folder| folder.value.clone()),
         further: further

@@ -36,6 +36,7 @@ pub(crate) fn planned_job(
         allow_failure,
         presence,
         retry: body
+            .inheritable
             .retry
             .as_ref()
             .map(|r| r.value.clone())
@@ -46,6 +47,7 @@ pub(crate) fn planned_job(
         recheck_caches,
         variables: scope.variables().clone(),
         tags: body
+            .inheritable
             .tags
             .iter()
             .map(|tag| scope.existing(&tag.value))

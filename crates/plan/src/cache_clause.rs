@@ -94,7 +94,7 @@ enum Named<'c> {
 
 fn named_caches<'s>(clause: &CacheClause, scope: &Scope<'s>) -> Vec<Named<'s>> {
     let own = || {
-        let caches = scope.written().caches.iter().enumerate();
+        let caches = scope.written().inheritable.caches.iter().enumerate();
         caches.map(|(at, cache)| Named::Own(at, &cache.value))
     };
     if clause.of.is_empty() {
@@ -218,7 +218,7 @@ pub(crate) fn created_keys(scope: &Scope<'_>) -> Result<Arc<[CreatedKey]>, World
         return Ok(known.clone());
     }
     let world = scope.shared().world;
-    let caches = scope.written().caches.iter().enumerate();
+    let caches = scope.written().inheritable.caches.iter().enumerate();
     let keys: Arc<[CreatedKey]> = caches
         .map(|(at, cache)| created_key(&cache.value.key, at, world))
         .collect::<Result<_, _>>()?;
@@ -230,7 +230,12 @@ pub(crate) fn derivations(scope: &Scope<'_>) -> Result<Vec<CacheDerivation>, Wor
     let created = created_keys(scope)?;
     let shared = scope.shared();
     let suffix = cache_suffix(shared.scenario, shared.settings.protected_caches);
-    let caches = scope.written().caches.iter().zip(created.iter());
+    let caches = scope
+        .written()
+        .inheritable
+        .caches
+        .iter()
+        .zip(created.iter());
     let derivation = |(index, (cache, created)): (usize, (_, &CreatedKey))| {
         let cache: &tidegate_config::Spanned<Cache> = cache;
         let suffixed = suffix.apply(&created.text, cache.value.unprotect);

@@ -374,7 +374,13 @@ impl<'r, 's> Resolver<'r, 's> {
             let Some(seed) = self.planned(job) else {
                 continue;
             };
-            let artifacts = seed.job.body.artifacts.as_ref().map(|a| &a.value);
+            let artifacts = seed
+                .job
+                .body
+                .inheritable
+                .artifacts
+                .as_ref()
+                .map(|a| &a.value);
             let gives = artifacts.is_some_and(|artifacts| {
                 let dotenv = artifacts.reports.iter().any(|r| &*r.kind == "dotenv");
                 !artifacts.paths.is_empty() || artifacts.untracked || dotenv

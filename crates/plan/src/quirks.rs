@@ -282,7 +282,7 @@ impl Found<'_> {
     }
 
     fn caches(&mut self, seed: &Seed<'_>) {
-        let caches = &seed.job.body.caches;
+        let caches = &seed.job.body.inheritable.caches;
         if caches.len() < 2 {
             return;
         }

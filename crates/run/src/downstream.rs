@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tidegate_expr::Variable;
 use tidegate_pipeline::{Bridge, FailureReason, JobKey, PipelineId, Status};
+use tidegate_store::Artifact;
 
 use crate::pins::Pins;
 use crate::setup::{Base, Begun};
@@ -16,6 +17,9 @@ use crate::stored_run::StoredRun;
 pub trait Planner: Send + Sync {
     /// Plans what the trigger job asks for and, where something comes of it, registers the pipeline.
     fn plan(&self, request: &TriggerRequest) -> Triggered;
+
+    /// What the newest successful job of another project left; the error says what is missing.
+    fn artifacts(&self, wanted: &ProjectNeed) -> Result<Vec<Artifact>, String>;
 }
 
 /// A planner of runs whose pipelines have no trigger jobs.
@@ -29,6 +33,24 @@ impl Planner for NoPlanner {
             messages: vec!["nobody plans downstream pipelines here".to_owned()],
         })
     }
+
+    fn artifacts(&self, wanted: &ProjectNeed) -> Result<Vec<Artifact>, String> {
+        let project = &wanted.project;
+        Err(format!("nobody knows where the project {project} is"))
+    }
+}
+
+/// A job of another project whose artifacts are wanted (`needs:project`), its texts expanded.
+#[derive(Clone, Debug)]
+pub struct ProjectNeed {
+    /// Path of the project.
+    pub project: String,
+    /// Branch or tag.
+    pub reference: String,
+    /// Name of the job.
+    pub job: String,
+    /// What the planner kept of the pipeline that wants them: [`StoredRun::origin`].
+    pub origin: Arc<str>,
 }
 
 /// A trigger job that was reached.

@@ -31,6 +31,7 @@ use crate::job::Shared;
 use crate::message::Message;
 use crate::redundant::superseded_by;
 use crate::setup::{Base, Begun, Observer, RunEnd, RunError, RunSetup};
+use crate::site::Sites;
 use pipeline_run::PipelineRun;
 pub use resume::{Refused, Resumption};
 
@@ -66,6 +67,7 @@ pub fn run(
         executor: setup.executor,
         environment: setup.environment,
         backend: setup.backend,
+        sites: Sites::default(),
         base: layers,
         tracked,
         project: setup.facts.project.clone(),
@@ -279,9 +281,10 @@ impl Engine<'_> {
         let first = self.interrupted.is_none();
         self.interrupted = self.interrupted.max(Some(how));
         if first {
-            let all: Vec<PipelineId> = self.pipelines.keys().copied().collect();
+            // Those below first: a job that hears of it from above would still run its `after_script`.
+            let below_first: Vec<PipelineId> = self.pipelines.keys().rev().copied().collect();
             let cause = CancelCause::Interrupted;
-            for id in all {
+            for id in below_first {
                 self.apply(id, Input::CancelAll { cause })?;
             }
         }

@@ -8,11 +8,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tidegate_exec::{
-    Environment, Features, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor, TraceOptions,
+    Environment, Features, Ground, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor,
+    TraceOptions,
 };
 use tidegate_expr::Pattern;
 use tidegate_pipeline::{EventKind, JobKey, JobSpec, Status, VariableSpec};
-use tidegate_store::{Artifact, JobLogWriter, Lease, RunId, Staging, Store};
+use tidegate_store::{Artifact, JobLogWriter, Lease, RunId, Store};
 use tidegate_workspace::{Backend, Layer, Workspace, WorkspaceSpec};
 
 use crate::cache::{ResolvedCache, Shelf, facts, unmet};
@@ -22,6 +23,7 @@ use crate::remote::RemoteCaches;
 use crate::results::Promised;
 use crate::secrets::{Providers, Requests};
 use crate::setup::ProjectFacts;
+use crate::site::{Site, Sites};
 use crate::snapshot::layers;
 use crate::sources::Sources;
 use crate::storage::{Collected, JobStorage};
@@ -34,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) executor: ShellExecutor,
     pub(crate) environment: Environment,
     pub(crate) backend: Backend,
+    pub(crate) sites: Sites,
     pub(crate) base: Vec<Layer>,
     pub(crate) tracked: Arc<[PathBuf]>,
     pub(crate) project: ProjectFacts,
@@ -71,7 +74,7 @@ pub(crate) fn perform(shared: &Shared, task: Task) {
     // An error says that the run is over.
     let _ = shared.sender.send(Message::Ended { key, end });
     if let Some(left) = left {
-        left.discard();
+        left.clear(&shared.sites);
     }
 }
 
@@ -88,11 +91,11 @@ pub(crate) fn runner_facts(version: &str, slot: u32) -> RunnerFacts {
 
 fn attempt_job(shared: &Shared, mut task: Task) -> Result<(JobEnd, Option<Left>), String> {
     let store = &shared.store;
-    let private = store.staging().map_err(text)?;
+    let mut site = shared.sites.take(store).map_err(text)?;
     let trees = Trees::of(
         shared.backend,
         store.directory(),
-        private.path(),
+        site.private(),
         &shared.project,
     );
     let runner = runner_facts(&shared.version, task.slot);
@@ -114,18 +117,14 @@ fn attempt_job(shared: &Shared, mut task: Task) -> Result<(JobEnd, Option<Left>)
         return Ok((end, None));
     }
     let base = Sources::of(&variables)?.layers(&shared.base)?;
-    let workspace = workspace(shared, &trees, base, &caches, &task.artifacts)?;
-    let ran = run(shared, task, &trees, runner, caches, Arc::clone(&workspace));
+    let spec = workspace(shared, &trees, base, &caches, &task.artifacts);
+    let place = site.stand(&shared.executor, spec)?;
+    let ran = run(shared, task, &trees, runner, caches, place);
     let (end, remains) = match ran {
         Ok((end, remains)) => (end, Some(remains)),
         Err(message) => (JobEnd::Broken { message }, None),
     };
-    let left = Left {
-        remains,
-        workspace,
-        private,
-    };
-    Ok((end, Some(left)))
+    Ok((end, Some(Left { remains, site })))
 }
 
 /// Gets the secrets and ID tokens the job asks for; they are variables of it from here on, and of nothing that is kept.
@@ -168,7 +167,7 @@ fn workspace(
     base: Vec<Layer>,
     caches: &[ResolvedCache],
     artifacts: &[(Artifact, Lease)],
-) -> Result<Arc<Workspace>, String> {
+) -> WorkspaceSpec {
     let mut stack = base;
     for found in caches.iter().filter_map(|cache| cache.found.as_ref()) {
         stack.extend(layers(&found.entry.layers));
@@ -178,13 +177,12 @@ fn workspace(
             .iter()
             .map(|(artifact, _)| Layer::stored(&artifact.tree)),
     );
-    let spec = WorkspaceSpec {
+    WorkspaceSpec {
         dir: trees.project_dir.clone(),
         layers: stack,
         scratch: trees.scratch.clone(),
         backend: shared.backend,
-    };
-    Workspace::prepare(spec).map(Arc::new).map_err(text)
+    }
 }
 
 fn run(
@@ -193,7 +191,7 @@ fn run(
     trees: &Trees,
     runner: RunnerFacts,
     caches: Vec<ResolvedCache>,
-    workspace: Arc<Workspace>,
+    (workspace, ground): (Arc<Workspace>, Option<Ground>),
 ) -> Result<(JobEnd, Remains), String> {
     let key = task.spec.key;
     task.spec.variables.extend(
@@ -202,7 +200,6 @@ fn run(
             .map(|(key, value)| plain(&key, &value)),
     );
     let known = variables(&task.spec, &runner, trees)?;
-    let plan = workspace.plan().to_args();
     let collected = Collected::default();
     let (artifacts, leases): (Vec<Artifact>, Vec<Lease>) = task.artifacts.into_iter().unzip();
     let storage = JobStorage {
@@ -233,7 +230,7 @@ fn run(
         project_dir: trees.project_dir.clone(),
         builds_dir: trees.builds_dir.clone(),
         temp_dir: trees.temp_dir.clone(),
-        enter: Some(plan),
+        ground,
         environment: shared.environment.clone(),
         runner,
         trace: TraceOptions {
@@ -297,30 +294,19 @@ fn sink(
 /// What is left of a job that is over.
 struct Left {
     remains: Option<Remains>,
-    workspace: Arc<Workspace>,
-    private: Staging,
+    site: Site,
 }
 
 impl Left {
-    /// Removes it all.
-    fn discard(self) {
-        // The supervisor first: its mount holds the tree.
+    /// Removes it all, but for a site the next job can have.
+    fn clear(self, sites: &Sites) {
+        let in_order = self.remains.as_ref().is_some_and(Remains::are_in_order);
+        // The supervisor first: what it removes is in the site.
         drop(self.remains);
-        discard(self.workspace, self.private);
+        if in_order {
+            sites.give_back(self.site);
+        }
     }
-}
-
-/// Removes what is left of a job's tree; what cannot be removed is swept with the store's trash.
-pub(crate) fn discard(workspace: Arc<Workspace>, private: Staging) {
-    let overlay = workspace.spec().backend.is_overlay();
-    let scratch = workspace.spec().scratch.clone();
-    if !overlay && let Some(workspace) = Arc::into_inner(workspace) {
-        let _ = workspace.discard();
-    } else {
-        // The shared path stays: other jobs may be in it.
-        let _ = tidegate_workspace::remove_tree(&scratch);
-    }
-    drop(private);
 }
 
 pub(crate) fn plain(key: &str, value: &str) -> VariableSpec {

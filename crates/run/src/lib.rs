@@ -33,6 +33,7 @@ mod saved_by;
 mod secrets;
 mod setup;
 mod shell;
+mod site;
 mod snapshot;
 mod sources;
 mod storage;
@@ -42,7 +43,8 @@ mod trees;
 
 pub use control::{Control, Interrupt};
 pub use downstream::{
-    Ancestor, Created, Elsewhere, NoPlanner, Planner, Refusal, TriggerRequest, Triggered,
+    Ancestor, Created, Elsewhere, NoPlanner, Planner, ProjectNeed, Refusal, TriggerRequest,
+    Triggered,
 };
 pub use earlier::missing_artifacts;
 pub use engine::{Refused, Resumption, run};

@@ -20,7 +20,7 @@ use tidegate_workspace::{Backend, Layer, MountPlan, Workspace, WorkspaceSpec};
 
 use crate::cache::{ResolvedCache, Shelf, facts};
 use crate::earlier::{dotenv_of, newest_artifacts};
-use crate::job::{discard, runner_facts, variables};
+use crate::job::{runner_facts, variables};
 use crate::pins::Pins;
 use crate::remote::RemoteCaches;
 use crate::secrets::{Providers, Requests};
@@ -149,7 +149,8 @@ impl JobPlace {
 
     /// Removes the place with everything that was done in it. No process may be in it any more.
     pub fn discard(self) {
-        discard(self.workspace, self.private);
+        crate::site::remove(self.workspace);
+        drop(self.private);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The files of a configuration and how each was reached.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::span::{FileId, Span};
 
@@ -49,23 +49,32 @@ pub struct SourceFile {
     pub text: Arc<str>,
     /// How the file was reached.
     pub origin: Origin,
-    line_starts: Vec<u32>,
+    /// Found when first asked for: most files never have anything to be told of.
+    line_starts: OnceLock<Box<[u32]>>,
 }
 
 impl SourceFile {
     /// Line number (from 0) of the byte at `offset`.
     pub fn line_of(&self, offset: u32) -> usize {
-        self.line_starts
+        self.line_starts()
             .partition_point(|&start| start <= offset)
             .saturating_sub(1)
     }
 
     /// Offset of the first byte of line `line` (from 0); the end of the text past the last line.
     pub fn line_start(&self, line: usize) -> u32 {
-        self.line_starts
+        self.line_starts()
             .get(line)
             .copied()
             .unwrap_or(self.text.len() as u32)
+    }
+
+    fn line_starts(&self) -> &[u32] {
+        self.line_starts.get_or_init(|| {
+            let breaks = self.text.match_indices('\n');
+            let starts = breaks.map(|(at, _)| at as u32 + 1);
+            std::iter::once(0).chain(starts).collect()
+        })
     }
 
     /// The text of line `line` (from 0) without its line break; empty past the last line.
@@ -104,15 +113,11 @@ impl SourceMap {
     /// Adds a file and returns its id.
     pub fn add(&mut self, name: &str, text: &str, origin: Origin) -> FileId {
         let id = FileId(self.files.len() as u32);
-        let breaks = text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
-        let line_starts = std::iter::once(0)
-            .chain(breaks.map(|(at, _)| at as u32 + 1))
-            .collect();
         self.files.push(SourceFile {
             name: name.into(),
             text: text.into(),
             origin,
-            line_starts,
+            line_starts: OnceLock::new(),
         });
         id
     }

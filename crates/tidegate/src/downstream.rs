@@ -3,6 +3,7 @@
 
 mod child;
 mod elsewhere;
+mod needs;
 mod origin;
 mod project;
 mod told;
@@ -11,12 +12,13 @@ mod world;
 use std::sync::{Mutex, PoisonError};
 
 use tidegate_pipeline::{Downstream as Wanted, FailureReason};
-use tidegate_run::{Planner, Providers, Refusal, TriggerRequest, Triggered};
-use tidegate_store::Store;
+use tidegate_run::{Planner, ProjectNeed, Providers, Refusal, TriggerRequest, Triggered};
+use tidegate_store::{Artifact, Store};
 
 use crate::cli::{Executor, Global};
 use crate::exit::Failure;
 pub(crate) use origin::Origin;
+pub(crate) use project::directory_of;
 
 /// Most pipelines in the tree of a run, GitLab's default.
 const MOST_PIPELINES: usize = 1000;
@@ -74,6 +76,11 @@ impl Planner for Downstream {
             messages.extend(failure.hints.iter().map(|hint| format!("hint: {hint}")));
             refused(FailureReason::DownstreamPipelineCreationFailed, messages)
         })
+    }
+
+    fn artifacts(&self, wanted: &ProjectNeed) -> Result<Vec<Artifact>, String> {
+        let found = self.left_elsewhere(wanted);
+        found.map_err(|failure| failure.message)
     }
 }
 

@@ -36,6 +36,13 @@ mod tests {
             &["jobs:j config contains unknown keys: foo, bar"],
         );
         check(
+            "j: {script: x, foo: 1, rules: {wrong: format}}",
+            &[
+                "jobs:j config contains unknown keys: foo",
+                "jobs:j rules should be an array containing hashes and arrays of hashes",
+            ],
+        );
+        check(
             "j: {script: x, when: foo}",
             &["jobs:j when should be one of: on_success, on_failure, always, manual, delayed"],
         );

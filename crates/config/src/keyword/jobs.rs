@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use tidegate_source::{Diagnostic, Span};
-use tidegate_yaml::{Key, Map, Node, Value};
+use tidegate_yaml::{Key, Map, Node};
 
-use super::job::{Surroundings, WrittenJob, bridge, job};
+use super::job::{Surroundings, bridge, job};
 use crate::nearest::nearest;
+use crate::normalize::Gathered;
 use crate::ruby::{Keys, to_s};
+use crate::tree::Tree;
 use crate::typed::{Check, Context, Faults, INVALID, Place, is_blank};
 
 /// Top-level keys that are never jobs.
@@ -42,6 +44,18 @@ pub(crate) enum Class {
 
 /// What the top-level entry `key` is.
 pub(crate) fn classify(key: &Key, node: &Node) -> Class {
+    classify_by(key, |name| {
+        node.as_map().is_some_and(|map| map.contains(name))
+    })
+}
+
+/// What the entry at a position of a tree is.
+fn class_at(tree: &Tree, at: usize) -> Option<Class> {
+    let (key, _) = tree.map().at(at)?;
+    Some(classify_by(key, |name| tree.has(at, name)))
+}
+
+fn classify_by(key: &Key, has: impl Fn(&str) -> bool) -> Class {
     let name = key.as_str();
     if name.is_some_and(|name| RESERVED.contains(&name)) {
         return Class::Keyword;
@@ -49,7 +63,6 @@ pub(crate) fn classify(key: &Key, node: &Node) -> Class {
     if to_s(&key.value, Keys::Symbols).starts_with('.') {
         return Class::Hidden;
     }
-    let has = |key| node.as_map().is_some_and(|map| map.contains(key));
     if has("script") || has("run") {
         Class::Job
     } else if has("trigger") || has("needs") {
@@ -61,39 +74,49 @@ pub(crate) fn classify(key: &Key, node: &Node) -> Class {
     }
 }
 
+/// Whether the top-level key can only be that of a job: neither a template nor a keyword.
+pub(crate) fn may_be_job(key: &Key) -> bool {
+    let name = key.as_str().unwrap_or_default();
+    !name.starts_with('.') && !RESERVED.contains(&name) && !CLAIMED.contains(&name)
+}
+
 /// Reads all jobs of a configuration, and leaves null in their places: of thousands of jobs none should be held twice.
 pub(crate) fn jobs(
     cx: &mut Context<'_>,
-    root: &mut Map,
+    tree: &mut Tree,
     around: &Surroundings<'_>,
     faults: &mut Faults,
-) -> Vec<WrittenJob> {
+) -> Gathered {
     let place = Place::top("jobs");
     let before = faults.len();
-    check_classes(root, faults);
+    check_classes(tree, faults);
     if faults.len() > before {
-        return Vec::new();
+        return Gathered::with_capacity(0, false);
     }
-    let mut found = Vec::with_capacity(root.len());
+    let entries = tree.map().len();
+    let some_parallel = (0..entries).any(|at| tree.has(at, "parallel"));
+    let mut found = Gathered::with_capacity(entries, some_parallel);
     // GitLab comes to names that are no texts last (measured; no such job is valid).
     for texts in [true, false] {
-        for at in 0..root.len() {
-            let Some((key, node)) = root.at(at).filter(|it| it.0.as_str().is_some() == texts)
-            else {
+        for at in 0..entries {
+            let entry = tree.map().at(at);
+            let Some((key, node)) = entry.filter(|(key, _)| key.as_str().is_some() == texts) else {
                 continue;
             };
-            let read = match classify(key, node) {
-                Class::Hidden => {
+            let read = match class_at(tree, at) {
+                Some(Class::Job) => job,
+                Some(Class::Bridge) => bridge,
+                Some(Class::Hidden) => {
                     check_hidden(&place, key, node, faults);
                     continue;
                 }
-                Class::Job => job(cx, &place, key, node, around, faults),
-                Class::Bridge => bridge(cx, &place, key, node, around, faults),
-                Class::Unmatched | Class::Keyword => continue,
+                _ => continue,
             };
-            found.extend(read);
-            let nothing = Node::new(Value::Null, node.span);
-            root.replace_at(at, nothing);
+            let key = key.clone();
+            let Some(node) = tree.take(at) else { continue };
+            if let Some(job) = read(cx, &place, &key, &node, around, faults) {
+                found.add(job);
+            }
         }
     }
     found
@@ -109,10 +132,14 @@ pub(crate) fn hidden_names(root: &Map) -> Vec<Arc<str>> {
         .collect()
 }
 
-fn check_classes(root: &Map, faults: &mut Faults) {
+fn check_classes(tree: &Tree, faults: &mut Faults) {
+    let root = tree.map();
     let mut visible = false;
-    for (key, node) in root {
-        match classify(key, node) {
+    for (at, (key, _)) in root.iter().enumerate() {
+        let Some(class) = class_at(tree, at) else {
+            continue;
+        };
+        match class {
             Class::Job | Class::Bridge => visible = true,
             Class::Unmatched => faults.push(unmatched(key)),
             Class::Hidden | Class::Keyword => {}

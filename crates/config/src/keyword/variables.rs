@@ -91,9 +91,8 @@ fn variable(
             false => "".into(),
         },
         raw: false,
-        description: None,
-        options: Vec::new(),
         span: key.span.to(node.span),
+        prompt: None,
     };
     if !simple {
         complex(form, &mut check, node, &mut found);
@@ -138,7 +137,8 @@ fn complex_fields(check: &mut Check<'_>, map: &Map, found: &mut VariableDefiniti
         );
         let text = "config description must be an alphanumeric string";
         check.ensure(fits, node.span, text);
-        found.description = Some(to_s(&node.value, Keys::Symbols).into());
+        let prompt = found.prompt.get_or_insert_default();
+        prompt.description = Some(to_s(&node.value, Keys::Symbols).into());
     }
     found.raw = check.boolean("config expand", specified(map, "expand")) == Some(false);
     options(check, map, found);
@@ -157,7 +157,7 @@ fn options(check: &mut Check<'_>, map: &Map, found: &mut VariableDefinition) {
     let same = |item: &Node| matches!(&item.value, Value::Str(text) if *text == found.value);
     let listed = items.is_empty() || items.iter().any(same) && map.contains("value");
     check.ensure(listed, value, "config value must be present in options");
-    found.options = options;
+    found.prompt.get_or_insert_default().options = options;
 }
 
 fn is_scalar(node: &Node) -> bool {

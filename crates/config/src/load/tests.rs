@@ -287,8 +287,17 @@ fn components_take_inputs_and_know_themselves() {
     let mut world = FixtureWorld::default();
     let text = "spec:\n  component: [name, reference, version]\n  inputs: {dir: }\n---\n\
                 l: {script: '$[[ inputs.dir ]] $[[ component.name ]] $[[component.reference]]$[[ component.version ]]'}\n";
-    let files: [(&str, &[(&str, &str)]); 1] = [("v1", &[("templates/lint.yml", text)])];
+    let including = "spec:\n  include: [a.yml]\n  inputs: {dir: 1}\n---\nl: {script: x}\n";
+    let files: [(&str, &[(&str, &str)]); 1] = [(
+        "v1",
+        &[("templates/lint.yml", text), ("templates/i.yml", including)],
+    )];
     world.projects.insert("g/parts".to_owned(), project(&files));
+    check(
+        "include: [{component: gitlab.com/g/parts/i@v1}]",
+        &world,
+        "Component `gitlab.com/g/parts/i@v1` cannot use `spec:include`. This keyword is not supported in components",
+    );
     check(
         "include: [{component: gitlab.com/g/parts/lint@v1, inputs: {dir: src}}]",
         &world,
@@ -303,6 +312,24 @@ fn components_take_inputs_and_know_themselves() {
         "include: [{component: $CI_SERVER_FQDN/g/parts/none@v1}]",
         &world,
         "Component 'gitlab.com/g/parts/none@v1' - content not found",
+    );
+}
+
+#[test]
+fn faults_of_header_files_belong_to_the_file_that_names_them() {
+    let world = FixtureWorld::with_files([(
+        "a.yml",
+        "spec: {include: [none.yml]}\n---\nj: {script: x}\n",
+    )]);
+    check(
+        "include: a.yml",
+        &world,
+        "`a.yml`: Local file `none.yml` does not exist!",
+    );
+    check(
+        "spec: {include: [none.yml]}\n---\nj: {script: x}\n",
+        &world,
+        "Local file `none.yml` does not exist!",
     );
 }
 
@@ -512,7 +539,7 @@ fn an_overlay_file_is_laid_over_the_jobs_in_our_dialect_only() {
                 .contains("tags")
         );
         let config = loaded.config.unwrap();
-        ["j", "k"].map(|job| config.jobs[job].body.tags.len())
+        ["j", "k"].map(|job| config.jobs[job].body.inheritable.tags.len())
     };
     assert_eq!(tags(Dialect::Tidegate), [1, 1]);
     assert_eq!(tags(Dialect::Gitlab), [0, 0]);

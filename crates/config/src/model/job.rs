@@ -72,6 +72,27 @@ pub struct JobBody {
     pub interruptible: Option<Spanned<bool>>,
     /// `resource_group`, unexpanded.
     pub resource_group: Option<Box<Text>>,
+    /// `script`, flattened.
+    pub script: Arc<[Text]>,
+    /// The keywords `default` may give too; jobs in which all of them are the same share them.
+    pub inheritable: Arc<Inheritable>,
+    /// `coverage`, without first and last character.
+    pub coverage: Option<Box<Text>>,
+    /// `manual_confirmation`.
+    pub manual_confirmation: Option<Box<Text>>,
+    /// The published folder, for pages jobs.
+    pub publish: Option<Box<Text>>,
+    /// `release`, `id_tokens`, `secrets`, `inputs`, `run`, `pages`, `identity`, `dast_configuration`: validated, kept as JSON.
+    pub further: Box<[(Text, serde_json::Value)]>,
+    /// The keywords in force as written; `None` unless [`Settings::keep_written`](crate::Settings::keep_written) asks for them.
+    pub written: Option<Box<Written>>,
+}
+
+/// The keywords of a job that may also stand in `default`, whether written there, in the job or in a base of it.
+///
+/// `interruptible` stands in [`JobBody`], since trigger jobs have it too.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Inheritable {
     /// `tags`, unexpanded.
     pub tags: Arc<[Text]>,
     /// `retry`.
@@ -80,8 +101,6 @@ pub struct JobBody {
     pub timeout: Option<Box<Spanned<Timeout>>>,
     /// `before_script`, flattened.
     pub before_script: Arc<[Text]>,
-    /// `script`, flattened.
-    pub script: Arc<[Text]>,
     /// `after_script`, flattened.
     pub after_script: Arc<[Text]>,
     /// `hooks:pre_get_sources_script`, flattened.
@@ -94,16 +113,6 @@ pub struct JobBody {
     pub caches: Arc<[Spanned<Cache>]>,
     /// `artifacts`, with the pages folder added for pages jobs.
     pub artifacts: Option<Spanned<Arc<Artifacts>>>,
-    /// `coverage`, without first and last character.
-    pub coverage: Option<Box<Text>>,
-    /// `manual_confirmation`.
-    pub manual_confirmation: Option<Box<Text>>,
-    /// The published folder, for pages jobs.
-    pub publish: Option<Box<Text>>,
-    /// `release`, `id_tokens`, `secrets`, `inputs`, `run`, `pages`, `identity`, `dast_configuration`: validated, kept as JSON.
-    pub further: Box<[(Text, serde_json::Value)]>,
-    /// The keywords in force as written; `None` unless [`Settings::keep_written`](crate::Settings::keep_written) asks for them.
-    pub written: Option<Box<Written>>,
 }
 
 /// The keywords of a job as written.

@@ -12,7 +12,7 @@ use super::shared::Shared;
 use super::{Check, Faults};
 use crate::keyword::only_except::default_policy;
 use crate::settings::{Dialect, Edition, Settings};
-use crate::{Policy, Rule, Spanned, Text, VariableDefinition};
+use crate::{Inheritable, Policy, Rule, Spanned, Text, VariableDefinition};
 
 /// Carried through the typing of one configuration.
 pub(crate) struct Context<'s> {
@@ -21,6 +21,8 @@ pub(crate) struct Context<'s> {
     expressions: FxHashMap<Arc<str>, Option<Arc<Expression>>>,
     patterns: FxHashMap<Arc<str>, Option<Arc<Pattern>>>,
     default_policy: Option<Arc<Policy>>,
+    /// What the last jobs had, the latest last.
+    inheritable: Vec<Arc<Inheritable>>,
     /// Values that several jobs have.
     shared: SharedValues,
     /// Where overlays stand: Tidegate's own keys are at home there.
@@ -48,6 +50,7 @@ impl<'s> Context<'s> {
             expressions: FxHashMap::default(),
             patterns: FxHashMap::default(),
             default_policy: None,
+            inheritable: Vec::new(),
             shared: SharedValues::default(),
             overlays: Vec::new(),
             remarks: Vec::new(),
@@ -96,6 +99,20 @@ impl<'s> Context<'s> {
         }
         let made = Arc::new(default_policy(self));
         self.default_policy.insert(made).clone()
+    }
+
+    /// The same values, of one of the last few jobs where that had the same.
+    pub(crate) fn inheritable(&mut self, values: Inheritable) -> Arc<Inheritable> {
+        let known = self.inheritable.iter().rev();
+        if let Some(known) = known.take(RECENT).find(|known| is_same(known, &values)) {
+            return known.clone();
+        }
+        if self.inheritable.len() == RECENT {
+            self.inheritable.remove(0);
+        }
+        let new = Arc::new(values);
+        self.inheritable.push(new.clone());
+        new
     }
 
     /// The pattern of a text of the form `/re/flags`, or `None` where it does not compile.
@@ -178,6 +195,33 @@ impl<'s> Context<'s> {
         let finding = Diagnostic::finding("extension-keyword", text).at(key.span);
         self.remarks.push(finding);
     }
+}
+
+/// Among how many jobs the same values are looked for: enough for the few bases the jobs of a stage have.
+const RECENT: usize = 8;
+
+/// Whether both come from the same place, which is quick to tell; equal values from different places count as different.
+fn is_same(a: &Inheritable, b: &Inheritable) -> bool {
+    fn same<T: ?Sized>(a: &Option<Spanned<Arc<T>>>, b: &Option<Spanned<Arc<T>>>) -> bool {
+        match (a, b) {
+            (Some(a), Some(b)) => a.span == b.span && Arc::ptr_eq(&a.value, &b.value),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+    fn same_list<T>(a: &Arc<[T]>, b: &Arc<[T]>) -> bool {
+        Arc::ptr_eq(a, b) || a.is_empty() && b.is_empty()
+    }
+    a.retry == b.retry
+        && a.timeout == b.timeout
+        && same(&a.image, &b.image)
+        && same(&a.artifacts, &b.artifacts)
+        && same_list(&a.tags, &b.tags)
+        && same_list(&a.before_script, &b.before_script)
+        && same_list(&a.after_script, &b.after_script)
+        && same_list(&a.pre_get_sources_script, &b.pre_get_sources_script)
+        && same_list(&a.services, &b.services)
+        && same_list(&a.caches, &b.caches)
 }
 
 /// What to tell who uses a key of Tidegate in GitLab's dialect.

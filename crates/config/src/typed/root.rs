@@ -12,16 +12,17 @@ use crate::keyword::stages::stages;
 use crate::keyword::variables::{Form, variables};
 use crate::keyword::workflow::workflow;
 use crate::settings::Settings;
-use crate::{Config, Workflow, logical, normalize, overlay};
+use crate::tree::Tree;
+use crate::{Config, Workflow, logical, overlay};
 
-/// Types and checks the merged tree `root` (reference `config.md` §8–§11).
+/// Types and checks a merged tree (reference `config.md` §8–§11).
 ///
 /// With an error there is no configuration. Errors come in GitLab's order, warnings and findings behind them.
-pub(crate) fn build(root: Map, settings: &Settings) -> (Option<Config>, Vec<Diagnostic>) {
+pub(crate) fn build(tree: Tree, settings: &Settings) -> (Option<Config>, Vec<Diagnostic>) {
     let mut cx = Context::new(settings);
     let mut faults = Faults::new();
-    let root = with_overlay(&mut cx, root, &mut faults);
-    let config = match typed(&mut cx, root, &mut faults) {
+    let tree = with_overlay(&mut cx, tree, &mut faults);
+    let config = match typed(&mut cx, tree, &mut faults) {
         Ok(config) => config,
         Err(only) => {
             faults = vec![*only];
@@ -34,45 +35,47 @@ pub(crate) fn build(root: Map, settings: &Settings) -> (Option<Config>, Vec<Diag
 }
 
 /// The tree with the overlay it carries, where there is one and it counts.
-fn with_overlay(cx: &mut Context<'_>, mut root: Map, faults: &mut Faults) -> Map {
-    let node = root.get(overlay::KEY).filter(|_| cx.has_extensions());
+fn with_overlay(cx: &mut Context<'_>, tree: Tree, faults: &mut Faults) -> Tree {
+    let node = tree.map().get(overlay::KEY).filter(|_| cx.has_extensions());
     let Some(Value::Map(over)) = node.map(|node| node.value.clone()) else {
-        return root;
+        return tree;
     };
     // Each job's part on its own: a part may come from a file of its own.
     let jobs = over.get("jobs").and_then(Node::as_map);
     let parts = jobs.into_iter().flatten().map(|(_, part)| part.span);
     cx.overlays.extend(parts);
+    let mut root = tree.into_map();
     faults.extend(overlay::apply(&mut root, &over));
-    root
+    Tree::whole(root)
 }
 
 fn typed(
     cx: &mut Context<'_>,
-    mut root: Map,
+    mut tree: Tree,
     faults: &mut Faults,
 ) -> Result<Option<Config>, Box<Diagnostic>> {
-    let global = Defaults::read_global(cx, None, &root);
-    let defaults = claimed(&root, "default");
-    let defaults = default(cx, defaults, &global, &root, faults).map_err(Box::new)?;
-    if let Some(node) = specified(&root, "include") {
+    let root = tree.map();
+    let global = Defaults::read_global(cx, None, root);
+    let defaults = claimed(root, "default");
+    let defaults = default(cx, defaults, &global, root, faults).map_err(Box::new)?;
+    if let Some(node) = specified(root, "include") {
         include(cx, &Place::top("include"), node, None, faults);
     }
     report_global(&global, &GLOBAL[..4], faults);
-    let variables = specified(&root, "variables").map_or_else(Vec::new, |node| {
+    let variables = specified(root, "variables").map_or_else(Vec::new, |node| {
         variables(Form::Root, &Place::top("variables"), node, faults)
     });
-    let stages = stages(specified(&root, "stages"), faults);
+    let stages = stages(specified(root, "stages"), faults);
     report_global(&global, &GLOBAL[4..], faults);
-    let workflow = claimed(&root, "workflow").map_or_else(Workflow::default, |node: &Node| {
+    let workflow = claimed(root, "workflow").map_or_else(Workflow::default, |node: &Node| {
         workflow(cx, &Place::top("workflow"), node, faults)
     });
     let around = Surroundings {
         defaults: &defaults,
         workflow_rules: workflow.has_rules_key,
     };
-    let written = jobs(cx, &mut root, &around, faults);
-    if let Some(name) = claimed(&root, "workflow")
+    let written = jobs(cx, &mut tree, &around, faults);
+    if let Some(name) = claimed(tree.map(), "workflow")
         .and_then(Node::as_map)
         .and_then(|map| specified(map, "name"))
         .filter(|name| text(name).is_none() && faults.is_empty())
@@ -84,15 +87,15 @@ fn typed(
     if !faults.is_empty() {
         return Ok(None);
     }
-    let jobs = normalize::jobs(written).map_err(Box::new)?;
+    let jobs = written.jobs().map_err(Box::new)?;
     let config = Config {
         stages,
         variables,
         workflow,
         jobs,
-        hidden: hidden_names(&root),
+        hidden: hidden_names(tree.map()),
     };
-    drop(root);
+    drop(tree);
     logical::check(&config).map_err(Box::new)?;
     Ok(Some(config))
 }

@@ -5,6 +5,7 @@ use tidegate_source::{Diagnostic, Severity};
 use super::build;
 use crate::settings::{Dialect, Edition, Settings};
 use crate::testing::map;
+use crate::tree::Tree;
 use crate::{Config, edge_stages};
 
 /// GitLab 18.11's free edition without Tidegate's keywords.
@@ -45,7 +46,7 @@ pub(crate) fn valid(settings: &Settings, yaml: &str) -> Config {
 
 /// The configuration with all that was found.
 pub(crate) fn built(settings: &Settings, yaml: &str) -> (Option<Config>, Vec<Diagnostic>) {
-    build(edge_stages::injected(map(yaml)), settings)
+    build(Tree::whole(edge_stages::injected(map(yaml))), settings)
 }
 
 /// The messages of one severity.

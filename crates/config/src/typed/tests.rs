@@ -6,6 +6,7 @@ use tidegate_source::{FileId, Severity, Span};
 use tidegate_yaml::{Limits, load};
 
 use super::testing::{built, check, check_with, gitlab, messages, tidegate, valid};
+use crate::tree::Tree;
 use crate::{CacheMatch, CacheName, Clause, IfAbsent, NeedSpec, PolicyKind, Settings};
 
 fn findings(yaml: &str) -> Vec<String> {
@@ -60,11 +61,11 @@ fn an_overlay_adds_own_keywords_without_findings() {
     let yaml = "j: {script: x, cache: {key: k}}\n\
                 .tidegate: {jobs: {j: {cache: {on_miss: fail}}}}";
     let config = valid(&tidegate(), yaml);
-    let caches = &config.jobs["j"].body.caches;
+    let caches = &config.jobs["j"].body.inheritable.caches;
     assert_eq!(caches[0].value.on_miss, tidegate_pipeline::OnMiss::Fail);
     assert!(findings(yaml).is_empty());
     let plain = valid(&gitlab(), yaml);
-    let caches = &plain.jobs["j"].body.caches;
+    let caches = &plain.jobs["j"].body.inheritable.caches;
     assert_eq!(caches[0].value.on_miss, tidegate_pipeline::OnMiss::Continue);
 }
 
@@ -265,7 +266,7 @@ fn speed_of_typing_many_jobs() {
     let settings = gitlab();
     for _ in 0..5 {
         let start = Instant::now();
-        let (config, _) = super::build(root.clone(), &settings);
+        let (config, _) = super::build(Tree::whole(root.clone()), &settings);
         let taken = start.elapsed();
         println!(
             "{} jobs in {taken:?}",

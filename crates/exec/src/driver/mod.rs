@@ -12,19 +12,20 @@ mod stage;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use tidegate_pipeline::{ShellKind, Status};
+use tidegate_pipeline::Status;
 
 use crate::cancel::Canceller;
 use crate::feature::Features;
 use crate::job::{JobRun, Outcome, Remains};
-use crate::login::{self, Logins};
+use crate::login::{self, Login, Logins};
 use crate::script::{Exports, Scripts};
 use crate::settings::Settings;
-use crate::supervisor::birth::Births;
+use crate::supervisor::birth::{Births, Parent};
 use crate::supervisor::owner::Supervisor;
-use crate::supervisor::protocol::Start;
+use crate::supervisor::protocol::JobStart;
 use crate::trace::{Secrets, TOKEN_PREFIXES, Trace, TraceWriter};
 use crate::variables::JobVariables;
 
@@ -35,6 +36,8 @@ pub(crate) struct Driver {
     run: JobRun,
     births: Births,
     logins: Logins,
+    /// What was known before the stage that runs.
+    login: Option<Arc<Login>>,
     canceller: Canceller,
     features: Features,
     settings: Settings,
@@ -77,11 +80,13 @@ impl Driver {
             &dirs.temp,
         );
         let settings = Settings::of(&variables, run.spec.timeout);
+        let login = logins.known(run.spec.shell, &run.environment);
         let mut run = run;
         let trace = trace(&mut run, &variables, &features);
         Ok(Self {
             run,
             births,
+            login,
             logins,
             canceller,
             features,
@@ -107,10 +112,14 @@ impl Driver {
                 // Every stage ends all its processes, so an idle supervisor may go later; after a fault of its own it has to end
                 // whatever is left of the job before that is called over.
                 let broken = result.as_ref().is_err_and(JobError::is_of_system);
-                let remains = Remains::of((!broken).then_some(supervisor));
+                let in_order = self.leftovers == 0 && !self.leaky;
+                let remains = Remains::of((!broken).then_some(supervisor), in_order);
                 (result, remains)
             }
-            Err(error) => (Err(JobError::system(error.to_string())), Remains::of(None)),
+            Err(error) => (
+                Err(JobError::system(error.to_string())),
+                Remains::of(None, false),
+            ),
         };
         self.footer(&result);
         let error = result.err();
@@ -159,20 +168,26 @@ impl Driver {
     }
 
     fn prepare_executor(&mut self) -> io::Result<Supervisor> {
-        let shell = shell_name(self.run.spec.shell);
+        let shell = login::name(self.run.spec.shell);
         let mut writer = self.writer();
         writer.section_start("prepare_executor", "Preparing the \"shell\" executor");
         writer.line(&format!("Using Shell ({shell}) executor..."));
-        let start = Start {
+        let parent = match &self.run.ground {
+            Some(ground) => Parent::Ground(ground.clone()),
+            None => Parent::Zygote(self.births.clone()),
+        };
+        let start = JobStart {
             shell: shell.into(),
-            program: login::program(shell, &self.run.environment),
+            program: match &self.login {
+                Some(login) => login.program(),
+                None => login::program(shell, &self.run.environment),
+            },
             work_dir: self.run.builds_dir.clone(),
             temp_dir: self.run.temp_dir.clone(),
-            plan: self.run.enter.clone(),
         };
-        let supervisor = Supervisor::start(&self.births, &start);
+        let supervisor = Supervisor::start(parent, start);
         self.writer().section_end("prepare_executor");
-        if let (Some(_), Ok(supervisor)) = (&self.run.enter, &supervisor) {
+        if let (Some(_), Ok(supervisor)) = (&self.run.ground, &supervisor) {
             self.root = format!("/proc/{}/root", supervisor.pid()).into();
         }
         supervisor
@@ -242,13 +257,6 @@ fn trace(run: &mut JobRun, variables: &JobVariables, features: &Features) -> Tra
     {
         true => trace.with_timestamps(SystemTime::now),
         false => trace,
-    }
-}
-
-fn shell_name(shell: ShellKind) -> &'static str {
-    match shell {
-        ShellKind::Bash => "bash",
-        ShellKind::Sh => "sh",
     }
 }
 

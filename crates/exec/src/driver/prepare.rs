@@ -42,6 +42,7 @@ impl Driver {
                 )
             }
         };
+        self.look_at_login();
         prepared.map_err(|error| match error.kind {
             ErrorKind::Failed(_) => JobError::system(format!(
                 "prepare environment: {}. Check https://docs.gitlab.com/runner/shells/\
@@ -113,18 +114,21 @@ impl Driver {
     /// What `prepare_script` prints where no shell has to be asked: its profile is silent, and so is the trace of the shell.
     pub(super) fn greeting(&self) -> Option<Arc<[u8]>> {
         let traced = self.settings.debug_trace;
-        let login = self
-            .logins
-            .known(self.run.spec.shell, &self.run.environment);
+        let login = self.login.as_ref();
         login.map(|login| login.greeting()).filter(|_| !traced)
     }
 
+    /// Finds out whether what is known of logging in still holds: an earlier stage may have changed a profile.
+    pub(super) fn look_at_login(&mut self) {
+        let (shell, environment) = (self.run.spec.shell, &self.run.environment);
+        self.login = self.logins.known(shell, environment);
+    }
+
     /// How to start the shells of a stage.
-    pub(super) fn shell_environment(&self) -> ShellEnvironment {
-        let login = self
-            .logins
-            .known(self.run.spec.shell, &self.run.environment);
-        login
+    pub(super) fn shell_environment(&mut self) -> ShellEnvironment {
+        self.look_at_login();
+        self.login
+            .as_ref()
             .and_then(|login| login.without())
             .unwrap_or_else(|| ShellEnvironment::login(&self.run.environment))
     }

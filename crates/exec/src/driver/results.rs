@@ -57,6 +57,7 @@ impl Driver {
             "cleanup_file_variables",
             "Cleaning up project directory and file based variables",
         );
+        self.look_at_login();
         if self.greeting().is_some() {
             let _ = self.spoken(name, headline, b"", Phase::After);
             return;

@@ -32,7 +32,7 @@ impl StageScript {
 
 impl Driver {
     /// The script of a stage for the shell that is to be started now.
-    pub(super) fn script(&self, write: impl FnOnce(&Scripts<'_>) -> String) -> StageScript {
+    pub(super) fn script(&mut self, write: impl FnOnce(&Scripts<'_>) -> String) -> StageScript {
         let mut shell = self.shell_environment();
         // A profile must not see what the runner's would not, and a trace has to show what the runner's shows.
         if shell.start == ShellStart::Login || self.settings.debug_trace {

@@ -43,6 +43,8 @@ pub(crate) struct Logins {
 pub(crate) struct Login {
     shell: ShellKind,
     environment: Environment,
+    /// What is executed for the shell.
+    program: PathBuf,
     files: Files,
     greeting: Arc<[u8]>,
     /// What to start a shell with that need not log in.
@@ -98,6 +100,7 @@ impl Login {
         silent.then(|| Login {
             shell,
             environment: environment.clone(),
+            program: program(name(shell), environment),
             files,
             greeting: printed.into(),
             without: None,
@@ -110,6 +113,11 @@ impl Login {
             without: Some(environment.into()),
             ..self
         }
+    }
+
+    /// What is executed for the shell.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.program.clone()
     }
 
     /// What `prepare_script` prints.
@@ -139,6 +147,14 @@ impl ShellEnvironment {
 /// The files a login reads in this environment, as they are now.
 pub(crate) fn files(environment: &Environment) -> Files {
     Files::of(variable(environment, "HOME").map(PathBuf::from))
+}
+
+/// What a shell is called, as the runner calls it.
+pub(crate) fn name(shell: ShellKind) -> &'static str {
+    match shell {
+        ShellKind::Bash => "bash",
+        ShellKind::Sh => "sh",
+    }
 }
 
 /// The file a shell's name stands for on the `PATH` of the environment; the name itself where there is none.

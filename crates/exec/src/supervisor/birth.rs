@@ -1,19 +1,35 @@
-//! The engine's side of the zygote: starting it, and having supervisors forked.
+//! The engine's side of the processes that fork: the zygote of a run, and the grounds of its jobs.
 
+use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::owner::{SupervisorCommand, pair};
+use super::owner::{Forked, SupervisorCommand, pair};
 use super::protocol::{self, Start, in_memory};
 
-/// Has supervisors forked from one process, which is started with the first and again after it was killed; clones share it.
+/// Has processes forked from one, which is started with the first of them and again after it was killed; clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Births {
     command: SupervisorCommand,
     zygote: Arc<Mutex<Option<Zygote>>>,
+}
+
+/// A mount namespace in which several jobs may run, one after the other or at once; clones are the same one.
+///
+/// Each job gets a copy of its mounts, so what a job mounts goes with it. The mounts go with the last clone.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    process: Arc<Forked>,
+}
+
+/// Who forks a supervisor.
+#[derive(Clone, Debug)]
+pub(crate) enum Parent {
+    Zygote(Births),
+    Ground(Ground),
 }
 
 impl Births {
@@ -24,18 +40,40 @@ impl Births {
         }
     }
 
-    /// Has a supervisor forked that speaks through `theirs`; it says itself when it is ready.
-    pub(super) fn give(&self, theirs: &OwnedFd, start: &Start) -> io::Result<()> {
-        let start = in_memory("start", &start.to_bytes())?;
+    /// A ground made by this mount plan.
+    pub(crate) fn ground(&self, plan: Vec<OsString>) -> io::Result<Ground> {
+        let parent = Parent::Zygote(self.clone());
+        let process = Forked::start(parent, &Start::Ground(plan))?;
+        Ok(Ground {
+            process: Arc::new(process),
+        })
+    }
+
+    fn give(&self, theirs: &OwnedFd, start: &Start) -> io::Result<()> {
         let mut zygote = self.zygote.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(alive) = zygote.as_ref()
-            && protocol::send_birth(alive.socket()?.as_fd(), theirs.as_fd(), start.as_fd()).is_ok()
+            && ask(alive.socket()?.as_fd(), theirs, start).is_ok()
         {
             return Ok(());
         }
         let new = zygote.insert(Zygote::start(&self.command)?);
-        protocol::send_birth(new.socket()?.as_fd(), theirs.as_fd(), start.as_fd())
+        ask(new.socket()?.as_fd(), theirs, start)
     }
+}
+
+impl Parent {
+    /// Has a process forked that speaks through `theirs`; it says itself when it is ready.
+    pub(super) fn give(&self, theirs: &OwnedFd, start: &Start) -> io::Result<()> {
+        match self {
+            Parent::Zygote(births) => births.give(theirs, start),
+            Parent::Ground(ground) => ask(ground.process.socket()?.as_fd(), theirs, start),
+        }
+    }
+}
+
+fn ask(socket: BorrowedFd<'_>, theirs: &OwnedFd, start: &Start) -> io::Result<()> {
+    let told = in_memory("start", &start.to_bytes())?;
+    protocol::send_birth(socket, start.birth(), theirs.as_fd(), told.as_fd())
 }
 
 /// The running zygote; dropping it ends what is left below it and waits for that.

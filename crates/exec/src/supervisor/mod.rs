@@ -1,7 +1,7 @@
 //! One small process per job: leads a session, reaps every orphan of the job, dies with its owner.
 //!
 //! The engine starts its own binary again with a private word; that binary calls [`main`], which forks a process for each job
-//! ([`zygote`]). Such a supervisor enters the job's mount namespace and then runs one stage at a time. Why a process and not a
+//! ([`zygote`]). Such a supervisor has a mount namespace of its own where jobs need one, and runs one stage at a time. Why a process and not a
 //! thread: orphans of several jobs in one engine cannot be told apart, and an engine that is killed
 //! could not clean up. Measurements: three of six processes survive a group kill, none survives
 //! this.
@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitStatus};
 
-use protocol::{Answer, Order, Shell, ShellEnd, Start};
+use protocol::{Answer, JobStart, Order, Shell, ShellEnd};
 
 /// What background processes of a stage that ended get between TERM and KILL.
 const LEFTOVER_GRACE: Duration = Duration::from_millis(500);
@@ -65,20 +65,21 @@ fn own_socket() -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Tells the owner that orders may come.
+fn say_ready(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let own = rustix::process::getpid();
+    let watch = rustix::process::pidfd_open(own, PidfdFlags::empty())?;
+    let pid = own.as_raw_nonzero().get();
+    Answer::Ready { pid }.send_with(socket, &[watch.as_fd()])
+}
+
 struct Job {
-    start: Start,
+    start: JobStart,
     /// Somebody sent this process a signal to end.
     told_to_end: Arc<AtomicBool>,
 }
 
-fn prepare(
-    start: Start,
-    enter: zygote::Enter,
-    told_to_end: Arc<AtomicBool>,
-) -> Result<Job, String> {
-    if let Some(plan) = &start.plan {
-        enter(plan).map_err(|error| format!("cannot enter the work tree: {error}"))?;
-    }
+fn prepare(start: JobStart, told_to_end: Arc<AtomicBool>) -> Result<Job, String> {
     make_private_dir(&start.temp_dir).map_err(|error| {
         format!(
             "cannot create the temporary directory {}: {error}",
@@ -116,11 +117,7 @@ impl Job {
 
     /// Takes orders until the owner is gone or this process is told to end.
     fn serve(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
-        let own = rustix::process::getpid();
-        let watch = rustix::process::pidfd_open(own, PidfdFlags::empty())?;
-        let pid = own.as_raw_nonzero().get();
-        Answer::Ready { pid }.send_with(socket, &[watch.as_fd()])?;
-        drop(watch);
+        say_ready(socket)?;
         let mut stage: Option<Stage> = None;
         while !self.told_to_end.load(Ordering::SeqCst) {
             if self.wait(socket, stage.as_ref())? {

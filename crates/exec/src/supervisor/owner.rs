@@ -11,8 +11,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal};
 
-use super::birth::Births;
-use super::protocol::{Answer, Order, Shell, ShellEnd, ShellStart, Start, in_memory};
+use super::birth::Parent;
+use super::protocol::{Answer, JobStart, Order, Shell, ShellEnd, ShellStart, Start, in_memory};
 use super::timespec;
 use crate::cancel::{CancelReason, Canceller};
 
@@ -40,17 +40,23 @@ pub(crate) struct Stage<'a> {
     pub(crate) environment: &'a [u8],
 }
 
-/// A running supervisor; dropping it ends the job's processes and waits for that.
+/// A process that was forked for the engine; dropping it tells it to go and waits for that.
 #[derive(Debug)]
-pub(crate) struct Supervisor {
+pub(super) struct Forked {
     socket: Option<OwnedFd>,
     pid: i32,
     /// Readable once the process is gone, and with it its mounts.
     gone: Option<OwnedFd>,
+    /// It ends whatever is below it when it goes, so it has to stay for longer than this.
+    _parent: Parent,
+}
+
+/// A running supervisor; dropping it ends the job's processes and waits for that.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    process: Forked,
     /// Process group of the running stage.
     group: Option<Pid>,
-    /// The zygote ends whatever is below it when it goes, so it has to stay for longer than this.
-    _births: Births,
 }
 
 /// How a stage ended.
@@ -85,34 +91,63 @@ pub(crate) struct Bounds<'a> {
     pub(crate) grace: Duration,
 }
 
-impl Supervisor {
-    /// Starts a supervisor and waits until it is ready.
-    pub(crate) fn start(births: &Births, start: &Start) -> io::Result<Self> {
+impl Forked {
+    /// Has it forked and waits until it is ready.
+    pub(super) fn start(parent: Parent, start: &Start) -> io::Result<Self> {
         let (socket, theirs) = pair()?;
-        births.give(&theirs, start)?;
+        parent.give(&theirs, start)?;
         // Our copy of their end has to go, or their death would never be seen.
         drop(theirs);
-        let mut supervisor = Self {
+        let mut forked = Self {
             socket: Some(socket),
             pid: 0,
             gone: None,
-            group: None,
-            _births: births.clone(),
+            _parent: parent,
         };
-        match Answer::receive(supervisor.socket()?.as_fd())? {
+        match Answer::receive(forked.socket()?.as_fd())? {
             Some((Answer::Ready { pid }, gone)) => {
-                supervisor.pid = pid;
-                supervisor.gone = gone;
-                Ok(supervisor)
+                forked.pid = pid;
+                forked.gone = gone;
+                Ok(forked)
             }
             Some((Answer::Failed(why), _)) => Err(io::Error::other(why)),
             Some(_) | None => Err(io::Error::other("the supervisor ended before it was ready")),
         }
     }
 
+    pub(super) fn socket(&self) -> io::Result<&OwnedFd> {
+        self.socket
+            .as_ref()
+            .ok_or_else(|| io::Error::other("the supervisor is closed"))
+    }
+
+    fn end(&mut self) {
+        // End of file at the other side: it ends everything and goes.
+        self.socket = None;
+        if let Some(gone) = self.gone.take() {
+            wait_until_readable(&gone);
+        }
+    }
+}
+
+impl Drop for Forked {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Supervisor {
+    /// Starts a supervisor and waits until it is ready.
+    pub(crate) fn start(parent: Parent, start: JobStart) -> io::Result<Self> {
+        Ok(Self {
+            process: Forked::start(parent, &Start::Job(start))?,
+            group: None,
+        })
+    }
+
     /// Process id, for a look into its mount namespace by way of `/proc`.
     pub(crate) fn pid(&self) -> i32 {
-        self.pid
+        self.process.pid
     }
 
     /// Runs one stage to its end and hands all its output to `output`.
@@ -178,9 +213,7 @@ impl Supervisor {
     }
 
     fn socket(&self) -> io::Result<&OwnedFd> {
-        self.socket
-            .as_ref()
-            .ok_or_else(|| io::Error::other("the supervisor is closed"))
+        self.process.socket()
     }
 
     fn answer(&self) -> io::Result<Option<Answer>> {
@@ -191,11 +224,7 @@ impl Supervisor {
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        // End of file at the other side: it ends everything and goes.
-        self.socket = None;
-        if let Some(gone) = &self.gone {
-            wait_until_readable(gone);
-        }
+        self.process.end();
         if let Some(group) = self.group {
             // It was killed with a stage running; what is left of the group has no other owner.
             let _ = rustix::process::kill_process_group(group, Signal::KILL);

@@ -18,9 +18,18 @@ use rustix::net::{
 /// Longest message; texts of errors are cut to fit.
 const LONGEST: usize = 1024;
 
+/// What a forked process is told first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Start {
+    /// A supervisor.
+    Job(JobStart),
+    /// A ground: the words of its mount plan.
+    Ground(Vec<OsString>),
+}
+
 /// What a supervisor is started with.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Start {
+pub(crate) struct JobStart {
     /// Name of the shell, its argument zero.
     pub(crate) shell: OsString,
     /// What is executed for it.
@@ -29,8 +38,6 @@ pub(crate) struct Start {
     pub(crate) work_dir: PathBuf,
     /// Made by the supervisor and removed by it.
     pub(crate) temp_dir: PathBuf,
-    /// Words of the mount plan.
-    pub(crate) plan: Option<Vec<OsString>>,
 }
 
 /// A shell to run a stage with.
@@ -66,7 +73,7 @@ pub(crate) enum Order {
 /// From the supervisor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Answer {
-    /// The namespace is entered, stages may come to this process; what is readable once it is gone comes along.
+    /// Stages may come, or orders to fork; what is readable once this process is gone comes along.
     Ready { pid: i32 },
     /// Nothing can run, and why.
     Failed(String),
@@ -241,13 +248,15 @@ impl Shell {
 impl Start {
     /// Words, each ended by a zero byte, which no path and no argument holds.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let (program, work_dir) = (self.program.as_os_str(), self.work_dir.as_os_str());
-        let mut words: Vec<&OsStr> =
-            vec![&self.shell, program, work_dir, self.temp_dir.as_os_str()];
-        if let Some(plan) = &self.plan {
-            words.push(OsStr::new(PLAN_FOLLOWS));
-            words.extend(plan.iter().map(OsString::as_os_str));
-        }
+        let words: Vec<&OsStr> = match self {
+            Start::Job(job) => vec![
+                &job.shell,
+                job.program.as_os_str(),
+                job.work_dir.as_os_str(),
+                job.temp_dir.as_os_str(),
+            ],
+            Start::Ground(plan) => plan.iter().map(OsString::as_os_str).collect(),
+        };
         let mut bytes = Vec::new();
         for word in words {
             bytes.extend_from_slice(word.as_bytes());
@@ -256,45 +265,66 @@ impl Start {
         bytes
     }
 
+    pub(crate) fn birth(&self) -> Birth {
+        match self {
+            Start::Job(_) => Birth::Supervisor,
+            Start::Ground(_) => Birth::Ground,
+        }
+    }
+}
+
+impl JobStart {
     /// Reads what [`Start::to_bytes`] wrote.
-    pub(super) fn read(file: &OwnedFd) -> io::Result<Start> {
+    pub(super) fn read(file: &OwnedFd) -> io::Result<JobStart> {
         let mut words = read_words(file)?.into_iter();
         let mut word = || words.next().ok_or_else(malformed);
-        let start = Start {
+        Ok(JobStart {
             shell: word()?,
             program: word()?.into(),
             work_dir: word()?.into(),
             temp_dir: word()?.into(),
-            plan: None,
-        };
-        let has_plan = words.next().is_some_and(|word| word == PLAN_FOLLOWS);
-        Ok(Start {
-            plan: has_plan.then(|| words.collect()),
-            ..start
         })
     }
 }
 
-/// Stands before the words of a mount plan.
-const PLAN_FOLLOWS: &str = "--";
+/// What a process is forked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Birth {
+    /// To run one job.
+    Supervisor,
+    /// To stand in a mount namespace in which supervisors are forked in their turn.
+    Ground,
+}
 
-/// Asks the zygote for a supervisor that speaks through `theirs`.
+/// Asks for a process that speaks through `theirs`.
 pub(super) fn send_birth(
     socket: BorrowedFd<'_>,
+    birth: Birth,
     theirs: BorrowedFd<'_>,
     start: BorrowedFd<'_>,
 ) -> io::Result<()> {
-    send(socket, b"B", &[theirs, start])
+    let letter = match birth {
+        Birth::Supervisor => b"B",
+        Birth::Ground => b"G",
+    };
+    send(socket, letter, &[theirs, start])
 }
 
-/// The socket of the next supervisor and its [`Start`], `None` when the engine is gone.
-pub(super) fn receive_birth(socket: BorrowedFd<'_>) -> io::Result<Option<(OwnedFd, OwnedFd)>> {
-    let Some((_, descriptors)) = receive(socket)? else {
+/// What to fork next, its socket and its [`Start`]; `None` when the engine is gone.
+pub(super) fn receive_birth(
+    socket: BorrowedFd<'_>,
+) -> io::Result<Option<(Birth, OwnedFd, OwnedFd)>> {
+    let Some((message, descriptors)) = receive(socket)? else {
         return Ok(None);
+    };
+    let birth = match message.as_slice() {
+        b"B" => Birth::Supervisor,
+        b"G" => Birth::Ground,
+        _ => return Err(malformed()),
     };
     let mut descriptors = descriptors.into_iter();
     match (descriptors.next(), descriptors.next()) {
-        (Some(theirs), Some(start)) => Ok(Some((theirs, start))),
+        (Some(theirs), Some(start)) => Ok(Some((birth, theirs, start))),
         _ => Err(malformed()),
     }
 }
@@ -308,7 +338,7 @@ pub(super) fn in_memory(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-fn read_words(file: &OwnedFd) -> io::Result<Vec<OsString>> {
+pub(super) fn read_words(file: &OwnedFd) -> io::Result<Vec<OsString>> {
     let mut bytes = Vec::new();
     std::fs::File::from(file.try_clone()?).read_to_end(&mut bytes)?;
     let words = bytes.split_inclusive(|byte| *byte == 0);

@@ -1,5 +1,7 @@
 //! Masks what follows a known beginning: values of URL parameters, tokens after their prefix.
 
+use std::sync::OnceLock;
+
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::MASK;
@@ -35,6 +37,17 @@ pub(crate) const TOKEN_PREFIXES: [&str; 14] = [
 /// How many prefixes count; of more the shortest do.
 const MOST_PREFIXES: usize = 15;
 
+/// What both kinds of runs begin with, made once a process: to build an automaton takes longer than a short job's log.
+static OF_PARAMETERS: OnceLock<Beginnings> = OnceLock::new();
+static OF_DEFAULT_TOKENS: OnceLock<Beginnings> = OnceLock::new();
+
+/// What is looked for; clones share the automaton.
+#[derive(Clone, Debug)]
+struct Beginnings {
+    automaton: Option<AhoCorasick>,
+    texts: Vec<Vec<u8>>,
+}
+
 /// Leaves each beginning and puts one `[MASKED]` for the run of bytes after it; without a run
 /// nothing changes.
 #[derive(Debug)]
@@ -57,43 +70,57 @@ enum State {
     Inside,
 }
 
-impl Runs {
-    /// `?private_token=…` and its like, in any case.
-    pub(super) fn url_parameters() -> Self {
-        let beginnings = PARAMETERS
-            .iter()
-            .flat_map(|name| [format!("?{name}="), format!("&{name}=")])
-            .map(String::into_bytes)
-            .collect();
-        Self::new(beginnings, true, in_parameter)
-    }
-
-    /// Tokens that begin with one of `prefixes`.
-    pub(super) fn tokens(prefixes: &[&str]) -> Self {
-        let mut beginnings: Vec<Vec<u8>> = prefixes
-            .iter()
-            .filter(|prefix| !prefix.is_empty())
-            .map(|prefix| prefix.as_bytes().to_vec())
-            .collect();
-        beginnings.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
-        beginnings.dedup();
-        beginnings.truncate(MOST_PREFIXES);
-        Self::new(beginnings, false, in_token)
-    }
-
-    fn new(beginnings: Vec<Vec<u8>>, any_case: bool, goes_on: fn(u8) -> bool) -> Self {
+impl Beginnings {
+    fn of(texts: Vec<Vec<u8>>, any_case: bool) -> Self {
         // Of beginnings that begin alike the shortest is found, so that more text cannot change the
         // answer.
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostFirst)
             .ascii_case_insensitive(any_case)
-            .build(&beginnings)
+            .build(&texts)
             .ok();
-        let longest = beginnings.iter().map(Vec::len).max().unwrap_or(0);
         Self {
-            automaton: automaton.filter(|_| longest > 0),
-            beginnings,
-            longest,
+            automaton: automaton.filter(|_| !texts.is_empty()),
+            texts,
+        }
+    }
+
+    fn of_tokens(prefixes: &[&str]) -> Self {
+        let given = prefixes.iter().filter(|prefix| !prefix.is_empty());
+        let mut texts: Vec<Vec<u8>> = given.map(|prefix| prefix.as_bytes().to_vec()).collect();
+        texts.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
+        texts.dedup();
+        texts.truncate(MOST_PREFIXES);
+        Self::of(texts, false)
+    }
+}
+
+impl Runs {
+    /// `?private_token=…` and its like, in any case.
+    pub(super) fn url_parameters() -> Self {
+        let beginnings = || {
+            let names = PARAMETERS.iter();
+            let both = names.flat_map(|name| [format!("?{name}="), format!("&{name}=")]);
+            Beginnings::of(both.map(String::into_bytes).collect(), true)
+        };
+        Self::new(OF_PARAMETERS.get_or_init(beginnings), true, in_parameter)
+    }
+
+    /// Tokens that begin with one of `prefixes`.
+    pub(super) fn tokens(prefixes: &[&str]) -> Self {
+        if prefixes == TOKEN_PREFIXES {
+            let beginnings = || Beginnings::of_tokens(&TOKEN_PREFIXES);
+            return Self::new(OF_DEFAULT_TOKENS.get_or_init(beginnings), false, in_token);
+        }
+        Self::new(&Beginnings::of_tokens(prefixes), false, in_token)
+    }
+
+    fn new(beginnings: &Beginnings, any_case: bool, goes_on: fn(u8) -> bool) -> Self {
+        let Beginnings { automaton, texts } = beginnings.clone();
+        Self {
+            automaton,
+            longest: texts.iter().map(Vec::len).max().unwrap_or(0),
+            beginnings: texts,
             any_case,
             goes_on,
             state: State::Outside,

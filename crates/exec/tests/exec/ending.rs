@@ -9,7 +9,7 @@ use tidegate_pipeline::{
 };
 
 use crate::job::{spec, step};
-use crate::kit::{Ended, run, run_with, start_with};
+use crate::kit::{Ended, ground, run, run_with, start_with};
 use crate::scripts::variable;
 
 const AFTER: &str = "echo \"after $CI_JOB_STATUS\"";
@@ -105,7 +105,7 @@ fn storage_reaches_the_work_tree_and_the_env_file_through_the_namespace() {
     spec.caches = vec![cache("own-$K", CacheWhen::OnSuccess)];
     let ended = run_with(spec, |run| {
         let file = run.builds_dir.join("mark");
-        run.enter = Some(vec!["mark".into(), file.into()]);
+        run.ground = ground(&["mark", file.to_str().expect("a plain path")]).ok();
     });
     assert!(ended.log.contains("made something"), "{}", ended.log);
     assert!(ended.log.contains("save own-key"), "{}", ended.log);

@@ -59,7 +59,7 @@ pub(crate) fn run(dir: &Path, spec: JobSpec, sink: Box<dyn TraceSink>) -> JobRun
         project_dir,
         builds_dir: dir.to_owned(),
         temp_dir: dir.join("project.tmp"),
-        enter: None,
+        ground: None,
         environment: Environment::clean([
             ("PATH".into(), std::env::var_os("PATH").expect("a PATH")),
             ("HOME".into(), dir.as_os_str().to_owned()),

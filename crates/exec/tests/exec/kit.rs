@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
-use tidegate_exec::{JobRun, Outcome, Running};
+use tidegate_exec::{Ground, JobRun, Outcome, Running};
 use tidegate_pipeline::JobSpec;
 
 use crate::job;
@@ -25,6 +25,11 @@ pub(crate) struct Ended {
 
 pub(crate) fn host() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_tidegate-exec-host"))
+}
+
+/// Where a plan leads: "fail" or "mark FILE", which the host binary understands.
+pub(crate) fn ground(plan: &[&str]) -> std::io::Result<Ground> {
+    job::executor(host()).ground(plan.iter().map(Into::into).collect())
 }
 
 pub(crate) fn start_with(spec: JobSpec, change: impl FnOnce(&mut JobRun)) -> Started {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tidegate_pipeline::{FailureReason, Status};
 
 use crate::job::spec;
-use crate::kit::{host, run, run_with, start_with, wait_until};
+use crate::kit::{ground, host, run, run_with, start_with, wait_until};
 
 /// A number of seconds no other process sleeps for.
 fn mark() -> String {
@@ -221,20 +221,39 @@ fn a_job_gets_no_descriptor_of_the_engines_own() {
 fn the_mount_plan_is_entered_before_the_first_script() {
     let ended = run_with(spec(&["cat \"$CI_BUILDS_DIR/mark\""]), |run| {
         let file = run.builds_dir.join("mark");
-        run.enter = Some(vec!["mark".into(), file.into()]);
+        run.ground = ground(&["mark", file.to_str().expect("a plain path")]).ok();
     });
     assert_eq!(ended.output(), "entered");
 }
 
 #[test]
-fn a_mount_plan_that_fails_is_a_system_failure() {
-    let ended = run_with(spec(&["true"]), |run| run.enter = Some(vec!["fail".into()]));
-    assert_eq!(
-        ended.outcome.failure_reason,
-        Some(FailureReason::RunnerSystemFailure)
-    );
-    let expected = "Job failed (system failure): cannot enter the work tree: told to fail";
-    assert!(ended.log.contains(expected), "{}", ended.log);
+fn a_mount_plan_that_fails_says_why() {
+    let failed = ground(&["fail"])
+        .map(drop)
+        .map_err(|error| error.to_string());
+    let expected = "cannot enter the work tree: told to fail";
+    assert_eq!(failed, Err(expected.to_owned()));
+}
+
+#[test]
+fn jobs_on_one_ground_run_one_after_the_other_and_at_once() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mark = dir.path().join("entered");
+    let here = ground(&["mark", mark.to_str().expect("a plain path")]).expect("a ground");
+    std::fs::remove_file(&mark).expect("it was entered");
+    let job = |n: usize| {
+        start_with(spec(&[&format!("exit {n}")]), |run| {
+            run.ground = Some(here.clone())
+        })
+    };
+    for round in 0..3 {
+        let jobs: Vec<_> = (0..4).map(|n| job(round + n)).collect();
+        for (n, job) in jobs.into_iter().enumerate() {
+            let code = i32::try_from(round + n).expect("small");
+            assert_eq!(job.wait().outcome.exit_code.unwrap_or(0), code);
+        }
+    }
+    assert!(!mark.exists(), "it was entered once");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::subject::Subject;
 pub(crate) fn check(subject: &Subject<'_>, found: &mut Found) {
     let mut first_uses: Vec<FirstUse<'_>> = Vec::new();
     for job in subject.jobs() {
-        for (at, cache) in job.body.caches.iter().enumerate() {
+        for (at, cache) in job.body.inheritable.caches.iter().enumerate() {
             let Some(files) = files_without_prefix(cache) else {
                 continue;
             };

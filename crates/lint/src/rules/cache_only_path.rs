@@ -40,7 +40,7 @@ const GUARDS: [&str; 22] = [
 
 pub(crate) fn check(subject: &Subject<'_>, found: &mut Found) {
     for job in subject.jobs() {
-        for cache in job.body.caches.iter() {
+        for cache in job.body.inheritable.caches.iter() {
             let value = &cache.value;
             if value.policy != CachePolicy::Pull || value.on_miss != OnMiss::Continue {
                 continue;
@@ -64,7 +64,10 @@ pub(crate) fn check(subject: &Subject<'_>, found: &mut Found) {
 
 fn lines(job: &Job) -> impl Iterator<Item = &Text> {
     let body = &job.body;
-    body.before_script.iter().chain(body.script.iter())
+    body.inheritable
+        .before_script
+        .iter()
+        .chain(body.script.iter())
 }
 
 /// The first path of the cache that a script names, with the line.
@@ -98,7 +101,9 @@ fn is_guarded(job: &Job) -> bool {
 }
 
 fn comes_from_artifacts(subject: &Subject<'_>, path: &str) -> bool {
-    let mut all = subject.jobs().filter_map(|job| job.body.artifacts.as_ref());
+    let mut all = subject
+        .jobs()
+        .filter_map(|job| job.body.inheritable.artifacts.as_ref());
     all.any(|artifacts| {
         let paths = &artifacts.value.paths;
         artifacts.value.untracked

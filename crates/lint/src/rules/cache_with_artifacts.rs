@@ -15,7 +15,7 @@ pub(crate) fn check(subject: &Subject<'_>, found: &mut Found) {
         return;
     };
     for job in subject.jobs() {
-        let Some(artifacts) = &job.body.artifacts else {
+        let Some(artifacts) = &job.body.inheritable.artifacts else {
             continue;
         };
         if artifacts.value.paths.is_empty() && !artifacts.value.untracked {

@@ -18,7 +18,7 @@ pub(crate) fn check(subject: &Subject<'_>, found: &mut Found) {
     for job in subject.jobs() {
         let judged = has_cache_rule(job);
         let windows = runs_on_windows(job);
-        for cache in job.body.caches.iter() {
+        for cache in job.body.inheritable.caches.iter() {
             let text = key_text(&cache.value);
             let mut names = references(text).map(|it| it.name);
             if judged && let Some(name) = names.find(|name| only_in_jobs(name)) {
@@ -48,7 +48,7 @@ fn has_cache_rule(job: &Job) -> bool {
 }
 
 fn runs_on_windows(job: &Job) -> bool {
-    let mut tags = job.body.tags.iter();
+    let mut tags = job.body.inheritable.tags.iter();
     tags.any(|tag| tag.value.to_ascii_lowercase().contains("windows"))
 }
 

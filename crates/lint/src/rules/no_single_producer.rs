@@ -14,7 +14,7 @@ use crate::subject::Subject;
 
 pub(crate) fn check(subject: &Subject<'_>, found: &mut Found) {
     for job in subject.jobs() {
-        for (at, cache) in job.body.caches.iter().enumerate() {
+        for (at, cache) in job.body.inheritable.caches.iter().enumerate() {
             let value = &cache.value;
             if value.on_miss == OnMiss::Produce && value.policy != CachePolicy::Push {
                 let wanted = Entry { at, cache };
@@ -75,7 +75,7 @@ enum Saves {
 
 fn saves(job: &Job, wanted: Entry<'_>) -> Saves {
     let mut perhaps = false;
-    for (at, cache) in job.body.caches.iter().enumerate() {
+    for (at, cache) in job.body.inheritable.caches.iter().enumerate() {
         let open_policy = match &cache.value.policy {
             CachePolicy::Pull => continue,
             CachePolicy::Text(_) => true,

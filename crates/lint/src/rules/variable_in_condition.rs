@@ -244,7 +244,7 @@ fn defined_names<'a>(subject: &Subject<'a>) -> BTreeSet<&'a str> {
 fn dotenv_names(subject: &Subject<'_>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for job in subject.jobs() {
-        let artifacts = job.body.artifacts.as_ref();
+        let artifacts = job.body.inheritable.artifacts.as_ref();
         let has_report =
             artifacts.is_some_and(|it| it.value.reports.iter().any(|r| &*r.kind == "dotenv"));
         if !has_report {

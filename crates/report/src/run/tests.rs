@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use tidegate_pipeline::{
-    Attempt, Event, EventKind, FailureReason, JobIdx, PipelineId, Reason, Status,
+    Attempt, Event, EventKind, FailureReason, JobIdx, JobKey, PipelineId, Reason, Status,
 };
 
-use super::{RunProgress, html, junit};
+use super::{RunProgress, html, job_table, junit, summary};
 use crate::testing::Draft;
 
 const BEGAN: u64 = 1_700_000_000_000;
@@ -127,4 +127,99 @@ fn the_page_tells_every_job_and_failure_and_escapes_what_users_wrote() {
         assert!(!page.contains(broken), "{broken}");
     }
     assert_eq!(page.matches("<details").count(), 2);
+}
+
+/// A trigger job with the pipeline of its second try, which has a trigger job of its own; that one's pipeline runs.
+fn nested() -> RunProgress {
+    let mut outer = Draft::new(&["test"]);
+    outer.job("before", "test");
+    outer.job("t", "test");
+    let mut middle = Draft::new(&["test"]);
+    middle.job("u", "test");
+    let mut inner = Draft::new(&["test"]);
+    inner.job("deep", "test");
+    let (middle, inner) = (Arc::new(middle.pipeline), Arc::new(inner.pipeline));
+    let mut progress = RunProgress::new(Arc::new(outer.pipeline));
+    let key = |pipeline, job, attempt| JobKey {
+        pipeline: PipelineId(pipeline),
+        job: JobIdx(job),
+        attempt: Attempt(attempt),
+    };
+    let happen = |progress: &mut RunProgress, key: JobKey, status| {
+        progress.apply(&Event {
+            at_ms: BEGAN,
+            pipeline: key.pipeline,
+            kind: EventKind::JobStatus {
+                job: key.job,
+                attempt: key.attempt,
+                status,
+                allow_failure: false,
+                reason: Reason::Started,
+            },
+        });
+    };
+    happen(&mut progress, key(1, 1, 1), Status::Running);
+    progress.add(PipelineId(2), key(1, 1, 1), Arc::clone(&middle));
+    happen(&mut progress, key(2, 0, 1), Status::Failed);
+    happen(&mut progress, key(1, 1, 2), Status::Running);
+    progress.add(PipelineId(3), key(1, 1, 2), middle);
+    happen(&mut progress, key(3, 0, 1), Status::Running);
+    progress.add(PipelineId(4), key(3, 0, 1), inner);
+    happen(&mut progress, key(4, 0, 1), Status::Running);
+    // Of a pipeline nobody told of.
+    happen(&mut progress, key(9, 0, 1), Status::Failed);
+    progress
+}
+
+#[test]
+fn jobs_of_downstream_pipelines_go_by_the_trigger_jobs_above_them_and_old_tries_are_left_out() {
+    let progress = nested();
+    let names: Vec<String> = progress
+        .members()
+        .iter()
+        .flat_map(|member| member.jobs().map(|(at, _)| member.name(at).into_owned()))
+        .collect();
+    assert_eq!(names, ["before", "t", "t/u", "t/u/deep"]);
+}
+
+#[test]
+fn the_table_indents_jobs_of_downstream_pipelines() {
+    let table = job_table(&nested(), BEGAN, 60, 9, crate::Style::Plain);
+    assert_eq!(
+        table,
+        [
+            "> t 0.0s",
+            "  > t/u 0.0s",
+            "    > t/u/deep 0.0s",
+            "  0 of 4 jobs done, 3 running"
+        ]
+    );
+}
+
+#[test]
+fn a_pipeline_that_failed_unheeded_is_told() {
+    let mut progress = nested();
+    let mut tell = |pipeline, kind| {
+        progress.apply(&Event {
+            at_ms: BEGAN,
+            pipeline: PipelineId(pipeline),
+            kind,
+        });
+    };
+    tell(
+        1,
+        EventKind::JobStatus {
+            job: JobIdx(1),
+            attempt: Attempt(2),
+            status: Status::Success,
+            allow_failure: false,
+            reason: Reason::Downstream {
+                status: Status::Created,
+            },
+        },
+    );
+    let status = Status::Failed;
+    tell(3, EventKind::RunEnded { status });
+    let text = summary(&progress, crate::Style::Plain);
+    assert!(text.contains("the pipeline of `t` failed"), "{text}");
 }

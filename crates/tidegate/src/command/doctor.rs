@@ -236,7 +236,13 @@ fn pipeline(global: &Global) -> Result<Vec<Finding>, Failure> {
     let Some(Outcome::Created(pipeline)) = plan.map(|plan| plan.outcome) else {
         return Ok(vec![good(what, "nothing would run now".to_owned())]);
     };
-    let problems = unsupported::problems(config, &pipeline, None, &providers(&project), false);
+    let means = unsupported::Means {
+        executor: None,
+        providers: &providers(&project),
+        downstream: false,
+        project: &project,
+    };
+    let problems = unsupported::problems(config, &pipeline, &means);
     if problems.is_empty() {
         let says = format!(
             "everything its {} jobs ask for is there",

@@ -25,6 +25,7 @@ use tidegate_world::{
 
 use super::machine::{Machine, failed, providers};
 use super::selection::chosen;
+use super::unsupported::Means;
 use super::{
     require_planned, require_valid, resume, selection, show_diagnostics, unsupported, watch,
 };
@@ -121,8 +122,13 @@ pub(super) fn start(
         pins,
     } = planned;
     if let Some(config) = &loaded.config {
-        let providers = providers(project);
-        let problems = unsupported::problems(config, &pipeline, args.executor, &providers, false);
+        let means = Means {
+            executor: args.executor,
+            providers: &providers(project),
+            downstream: false,
+            project,
+        };
+        let problems = unsupported::problems(config, &pipeline, &means);
         if !problems.is_empty() {
             show_diagnostics(global, &loaded, &problems);
             return Err(Failure::unusable(

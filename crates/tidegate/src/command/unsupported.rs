@@ -7,19 +7,39 @@ use tidegate_source::{Diagnostic, Span};
 
 use super::run::will_run;
 use crate::cli::Executor;
+use crate::downstream::directory_of;
+use crate::project::Project;
+
+/// What there is to run a pipeline with.
+pub(crate) struct Means<'a> {
+    /// What the jobs are run by; `None`: nobody said.
+    pub(crate) executor: Option<Executor>,
+    /// Where secrets come from.
+    pub(crate) providers: &'a Providers,
+    /// It is a downstream pipeline: jobs of the pipelines above can be needed.
+    pub(crate) downstream: bool,
+    /// Its project; its settings say where others are.
+    pub(crate) project: &'a Project,
+}
+
+impl Means<'_> {
+    /// Whether a project is on this machine. What a path with variables means is only known when its job starts.
+    fn has(&self, path: &str) -> bool {
+        let Project {
+            settings,
+            checkout,
+            scenario,
+            ..
+        } = self.project;
+        path.contains('$') || directory_of(settings, checkout, scenario, path).is_some()
+    }
+}
 
 /// What the jobs of a pipeline ask for that a run cannot give.
 ///
 /// An image or a service needs a container engine, which is not used yet; who asks for the shell executor does without.
 ///
-/// In a `downstream` pipeline jobs of the pipelines above can be needed; there are none above others.
-pub(crate) fn problems(
-    config: &Config,
-    pipeline: &Pipeline,
-    executor: Option<Executor>,
-    providers: &Providers,
-    downstream: bool,
-) -> Vec<Diagnostic> {
+pub(crate) fn problems(config: &Config, pipeline: &Pipeline, means: &Means<'_>) -> Vec<Diagnostic> {
     let jobs = config
         .jobs
         .values()
@@ -30,8 +50,8 @@ pub(crate) fn problems(
             .and_then(|at| pipeline.job(at).build())
     };
     let all = jobs.flat_map(|job| {
-        let of_build = build(job).map(|build| of_build(job, build, providers));
-        of_job(job, executor, downstream)
+        let of_build = build(job).map(|build| of_build(job, build, means.providers));
+        of_job(job, means)
             .into_iter()
             .chain(of_build.into_iter().flatten())
     });
@@ -45,7 +65,7 @@ pub(crate) fn problems(
     problems
 }
 
-fn of_job(job: &Job, executor: Option<Executor>, downstream: bool) -> Vec<Diagnostic> {
+fn of_job(job: &Job, means: &Means<'_>) -> Vec<Diagnostic> {
     let body = &job.body;
     let mut problems = Vec::new();
     let mut say = |keyword: &str, span: Span, what: &str| {
@@ -55,27 +75,30 @@ fn of_job(job: &Job, executor: Option<Executor>, downstream: bool) -> Vec<Diagno
         );
         problems.push(Diagnostic::error("not-built-yet", text).at(span));
     };
-    if executor.is_none() {
+    if means.executor.is_none() {
         let hint =
             "containers are not run; `--executor shell` runs the job in the shell of this machine";
-        if let Some(image) = &body.image {
+        if let Some(image) = &body.inheritable.image {
             say("image", image.span, hint);
         }
-        if let Some(service) = body.services.first() {
+        if let Some(service) = body.inheritable.services.first() {
             say("services", service.span, hint);
         }
     }
     for need in job.needs.iter().flat_map(|needs| &needs.entries) {
         match need {
-            NeedSpec::Pipeline(need) if need.job.is_some() && !downstream => {
+            NeedSpec::Pipeline(need) if need.job.is_some() && !means.downstream => {
                 let what = "there is no pipeline above this one that could be meant";
                 say("needs:pipeline", need.pipeline.span, what);
             }
-            NeedSpec::Project(need) => {
-                let what = "artifacts of other projects are not fetched";
+            NeedSpec::Project(need) if !means.has(&need.project.value) => {
+                let what = "`[includes.projects]` of tidegate.toml maps no directory to the project, whose runs could have artifacts";
                 say("needs:project", need.project.span, what);
             }
-            NeedSpec::Pipeline(_) | NeedSpec::Job { .. } | NeedSpec::Any(_) => {}
+            NeedSpec::Project(_)
+            | NeedSpec::Pipeline(_)
+            | NeedSpec::Job { .. }
+            | NeedSpec::Any(_) => {}
         }
     }
     for (keyword, _) in &body.further {

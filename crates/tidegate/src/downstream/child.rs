@@ -52,7 +52,7 @@ impl Downstream {
                 tree: request.tree.first().cloned(),
             })
         })?;
-        let pipeline = match self.pipeline_of(&loaded, plan.as_ref()) {
+        let pipeline = match self.pipeline_of(&project, &loaded, plan.as_ref()) {
             Ok(pipeline) => pipeline,
             Err(messages) => return Ok(told::not_created(messages)),
         };

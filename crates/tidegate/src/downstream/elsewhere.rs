@@ -58,7 +58,7 @@ impl Downstream {
     ) -> Result<Triggered, Failure> {
         let (loaded, plan) =
             project.in_world_to_run(&request.pins, |world| project.load_and_plan(world))?;
-        let pipeline = match self.pipeline_of(&loaded, plan.as_ref()) {
+        let pipeline = match self.pipeline_of(&project, &loaded, plan.as_ref()) {
             Ok(pipeline) => pipeline,
             Err(messages) => return Ok(told::not_created(messages)),
         };

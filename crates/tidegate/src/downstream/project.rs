@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use tidegate_world::Location;
+use tidegate_scenario::Scenario;
+use tidegate_settings::Settings;
+use tidegate_world::{Checkout, Location};
 
 use super::{Downstream, Origin};
 use crate::cli::{DEFAULT_FILE, Global, ScenarioArgs};
@@ -25,6 +27,20 @@ pub(super) struct Mapped {
     pub(super) work_tree: bool,
 }
 
+/// The directory that the settings of a project map the project `path` to, and whether its files are taken as they lie there.
+pub(crate) fn directory_of(
+    settings: &Settings,
+    checkout: &Checkout,
+    scenario: &Scenario,
+    path: &str,
+) -> Option<(PathBuf, bool)> {
+    let sources = settings.sources(checkout, &scenario.project.path, &scenario.server.fqdn());
+    match sources.project(&path.to_lowercase())?.location {
+        Location::Directory { path, work_tree } => Some((path, work_tree)),
+        Location::Url(_) => None,
+    }
+}
+
 impl Origin {
     /// Where the project of the pipeline is.
     pub(super) fn place(&self) -> Place<'_> {
@@ -40,16 +56,13 @@ impl Downstream {
     /// The project `path`, as the settings of the project that names it map it.
     pub(super) fn mapped(&self, above: &Origin, path: &str) -> Result<Found, Failure> {
         let settings = Project::settings_of(above.place())?;
-        let checkout = tidegate_world::Checkout::at(above.directory.clone(), above.file.clone());
-        let scenario = &above.scenario;
-        let sources = settings.sources(&checkout, &scenario.project.path, &scenario.server.fqdn());
-        let source = sources.project(&path.to_lowercase());
-        Ok(match source.map(|source| source.location) {
-            Some(Location::Directory { path, work_tree }) => self.at(path, work_tree)?,
-            Some(Location::Url(_)) | None => Found::Nowhere(format!(
+        let checkout = Checkout::at(above.directory.clone(), above.file.clone());
+        match directory_of(&settings, &checkout, &above.scenario, path) {
+            Some((directory, work_tree)) => self.at(directory, work_tree),
+            None => Ok(Found::Nowhere(format!(
                 "no directory is mapped to it: `[includes.projects]` of tidegate.toml with `\"{path}\" = {{ path = \"DIRECTORY\" }}` has its pipeline run"
-            )),
-        })
+            ))),
+        }
     }
 
     fn at(&self, path: PathBuf, work_tree: bool) -> Result<Found, Failure> {

@@ -11,12 +11,14 @@ use tidegate_run::{Begun, TriggerRequest, Triggered};
 use tidegate_source::{Diagnostic, Severity};
 
 use super::{Downstream, refused};
-use crate::command::unsupported::problems;
+use crate::command::unsupported::{Means, problems};
+use crate::project::Project;
 
 impl Downstream {
     /// The pipeline that was planned, or why there is none.
     pub(super) fn pipeline_of(
         &self,
+        project: &Project,
         loaded: &Loaded,
         plan: Option<&Plan>,
     ) -> Result<Arc<Pipeline>, Vec<String>> {
@@ -44,7 +46,13 @@ impl Downstream {
             }
             Outcome::Failed => return Err(vec!["the pipeline could not be planned".to_owned()]),
         };
-        let unsupported = problems(config, &pipeline, self.executor, &self.providers, true);
+        let means = Means {
+            executor: self.executor,
+            providers: &self.providers,
+            downstream: true,
+            project,
+        };
+        let unsupported = problems(config, &pipeline, &means);
         if unsupported.is_empty() {
             return Ok(pipeline);
         }

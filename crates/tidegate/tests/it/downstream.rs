@@ -325,6 +325,105 @@ fn a_project_that_is_not_mapped_is_told_with_all_it_would_get() {
 }
 
 #[test]
+fn a_job_takes_artifacts_of_a_mapped_project() {
+    let repo = repository(
+        "j:\n  needs: [{project: g/other, ref: main, job: make, artifacts: true}]\n  script: ['echo got $(cat out) and $FROM']\n",
+    );
+    repo.write(
+        "tidegate.toml",
+        "[includes.projects]\n\"g/other\" = { path = \"../other\" }\n",
+    );
+    let other = beside(
+        &repo,
+        "other",
+        "make:\n  script: ['echo $WHAT > out', 'echo FROM=dotenv > env', 'test $WHAT != bad']\n\
+         \x20 artifacts: {paths: [out], reports: {dotenv: env}, when: always}\n",
+    );
+    let ended = repo.run(&["run"]);
+    holds(
+        &ended,
+        1,
+        &[
+            "failed: j, missing_dependency_failure",
+            "`needs` asks for the job `make` of g/other on `main`: no run in",
+        ],
+    );
+    let place = other.to_string_lossy().into_owned();
+    for (what, code) in [("good", 0), ("bad", 1)] {
+        let given = format!("WHAT={what}");
+        let made = repo.run(&["-C", &place, "run", "--variable", &given]);
+        assert_eq!(made.code, Some(code), "{}", made.shown());
+    }
+    // The newest run failed; the one before did not.
+    holds(&repo.run(&["run"]), 0, &["j | got good and dotenv"]);
+}
+
+#[test]
+fn no_secret_is_shown_of_what_is_passed_on() {
+    let repo = with(
+        "far: {variables: {V: 'x$TOKEN'}, trigger: {project: g/far}}\n\
+         t: {variables: {V: 'x$TOKEN'}, trigger: {include: c.yml, strategy: depend}}\n",
+        &[
+            (
+                "c.yml",
+                "c: {script: ['echo it is $V', 'test $V = xs3cretvalue']}\n",
+            ),
+            (
+                "tidegate.toml",
+                "[variables.project]\nTOKEN = { value = \"s3cretvalue\", masked = true }\n",
+            ),
+        ],
+    );
+    let ended = repo.run(&["run"]);
+    holds(&ended, 0, &["variable V=[MASKED]", "t/c | it is [MASKED]"]);
+    assert!(!ended.shown().contains("s3cret"), "{}", ended.shown());
+    for name in ["runs/1/events", "runs/1/logs/0.1.log"] {
+        let kept = std::fs::read(repo.data().join(name)).expect("it is there");
+        assert!(!String::from_utf8_lossy(&kept).contains("s3cret"), "{name}");
+    }
+}
+
+#[test]
+fn a_killed_run_goes_on_with_pipelines_of_other_projects() {
+    let outside = tempfile::tempdir().expect("a directory");
+    let go = outside.path().join("go");
+    let repo = repository("t: {trigger: {project: g/other, strategy: depend}}\n");
+    repo.write(
+        "tidegate.toml",
+        "[includes.projects]\n\"g/other\" = { path = \"../other\" }\n",
+    );
+    let wait = format!("while test ! -e {}; do sleep 0.02; done", go.display());
+    beside(
+        &repo,
+        "other",
+        &format!(
+            "a: {{stage: build, script: [echo first]}}\nb: {{script: ['{wait}', 'echo went on in $CI_PROJECT_NAME']}}\n"
+        ),
+    );
+    let mut command = repo.command(&["run"]);
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut run = command.spawn().expect("it starts");
+    wait_until("the second job", || {
+        repo.data().join("runs/2/logs/1.1.log").exists()
+    });
+    run.kill().expect("it is ours");
+    run.wait().expect("it ends");
+    std::fs::write(&go, "").expect("writable");
+    let resumed = repo.run(&["run", "--resume"]);
+    holds(
+        &resumed,
+        0,
+        &["t/b | went on in other", "pipeline passed", "3 passed"],
+    );
+    assert!(
+        !resumed.stdout.contains("echo first"),
+        "{}",
+        resumed.shown()
+    );
+    holds(&repo.run(&["runs"]), 0, &["2 success of `t`"]);
+}
+
+#[test]
 fn pipelines_that_trigger_each_other_for_ever_are_ended() {
     let repo = repository("a: {trigger: {project: g/b, strategy: depend}}\n");
     repo.write(
@@ -436,7 +535,10 @@ fn job_slots_are_shared_by_all_pipelines_of_a_run() {
 fn an_interrupted_run_ends_its_downstream_pipelines_too() {
     let repo = with(
         "t: {trigger: {include: c.yml}}\n",
-        &[("c.yml", "c: {script: ['sleep 61.4417']}\n")],
+        &[(
+            "c.yml",
+            "c: {script: ['sleep 61.4417'], after_script: [echo not any more]}\n",
+        )],
     );
     let mut command = repo.command(&["run"]);
     let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -446,6 +548,11 @@ fn an_interrupted_run_ends_its_downstream_pipelines_too() {
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it is ours");
     let ended = Ended::of(child.wait_with_output().expect("it ends"));
     holds(&ended, 130, &["t/c | canceled"]);
+    assert!(
+        !ended.stdout.contains("| not any more"),
+        "{}",
+        ended.shown()
+    );
     assert!(!is_running("61.4417"));
 }
 

@@ -22,6 +22,7 @@ mod selection;
 mod served;
 mod settings;
 mod shell;
+mod sites;
 mod sources;
 mod store_commands;
 mod upkeep;

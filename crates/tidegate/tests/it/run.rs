@@ -245,7 +245,7 @@ fn what_cannot_be_carried_out_yet_is_named_with_its_line() {
     exit code: 2
     ----- stdout
     ----- stderr
-    error[not-built-yet]: `needs:project` of the job `far` cannot be carried out yet: artifacts of other projects are not fetched
+    error[not-built-yet]: `needs:project` of the job `far` cannot be carried out yet: `[includes.projects]` of tidegate.toml maps no directory to the project, whose runs could have artifacts
      --> .gitlab-ci.yml:3:21
       |
     3 |   needs: [{project: g/p, ref: main, job: j, artifacts: true}]

@@ -35,8 +35,8 @@ pub(crate) fn bridge(
     first_checks(&mut check, key, map, node);
     let mut known = KEYS.to_vec();
     known.extend(["trigger", "parallel", "interruptible"]);
-    let resource_group = shared_checks(&mut check, map);
     cx.known_keys(&mut check, node, &known, &OWN_KEYS);
+    let resource_group = shared_checks(&mut check, map);
     own_checks(cx, &mut check, map, node);
     let when = when(&mut check, map, &WHENS, WHENS_TEXT);
     let allow = specified(map, "allow_failure");

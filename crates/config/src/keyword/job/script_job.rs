@@ -31,7 +31,7 @@ use crate::keyword::secrets::{dast_configuration, identity, secrets};
 use crate::keyword::services::services;
 use crate::keyword::simple::{allow_failure, coverage, tags, timeout};
 use crate::typed::{Check, Context, Faults, Place, is_blank, specified};
-use crate::{Clause, JobBody, JobKind, Spanned, Text};
+use crate::{Clause, Inheritable, JobBody, JobKind, Spanned, Text};
 
 const JOB_KEYS: [&str; 24] = [
     "tags",
@@ -139,7 +139,6 @@ fn own_fields(
     node: &Node,
 ) -> OwnFields {
     first_checks(check, key, map, node);
-    let resource_group = shared_checks(check, map);
     for pair in EXCLUSIVE {
         check.exclusive_keys(map, pair);
     }
@@ -151,6 +150,7 @@ fn own_fields(
     } else {
         cx.known_keys(check, node, &COMMUNITY_KEYS, &OWN_KEYS);
     }
+    let resource_group = shared_checks(check, map);
     own_checks(cx, check, map, node);
     if !map.contains("run") {
         check.present("script", map.get("script"));
@@ -262,13 +262,14 @@ fn read_entries(
     shared: SharedEntries,
 ) -> WrittenJob {
     let (mut body, inherit) = body(JobKind::Build, shared);
+    let mut set = Inheritable::default();
     let defaults = entries.around.defaults;
     let (parent, map) = (entries.place, entries.map);
     let mut script = |place: &Place<'_>, node: &Node, faults: &mut Faults| {
         let read = |faults: &mut Faults| script(place, node, faults).map(Arc::from);
         cx.shared(|it| &mut it.scripts, node, faults, |_, faults| read(faults))
     };
-    body.before_script = entries
+    set.before_script = entries
         .inheritable(
             "before_script",
             defaults.before_script.as_ref(),
@@ -276,13 +277,13 @@ fn read_entries(
         )
         .unwrap_or_default();
     body.script = entries.own("script", &mut script).unwrap_or_default();
-    body.after_script = entries
+    set.after_script = entries
         .inheritable("after_script", defaults.after_script.as_ref(), &mut script)
         .unwrap_or_default();
     let hooks = entries.inheritable("hooks", defaults.hooks.as_ref(), |place, node, faults| {
         hooks(place, node, faults).map(Arc::from)
     });
-    body.pre_get_sources_script = hooks.unwrap_or_default();
+    set.pre_get_sources_script = hooks.unwrap_or_default();
     let caches = entries.inheritable("cache", defaults.cache.as_ref(), |_, node, faults| {
         cx.shared(
             |it| &mut it.caches,
@@ -291,19 +292,19 @@ fn read_entries(
             |cx, faults| caches(cx, Some(parent), node, faults).map(Arc::from),
         )
     });
-    body.caches = caches.unwrap_or_default();
+    set.caches = caches.unwrap_or_default();
     let image_span = map.get("image").map_or(Span::NONE, |node| node.span);
     let image = entries.inheritable("image", defaults.image.as_ref(), |place, node, faults| {
         image(place, node, faults).map(Arc::new)
     });
-    body.image = image.map(|image| Spanned::new(image, image_span));
+    set.image = image.map(|image| Spanned::new(image, image_span));
     let services = entries.inheritable(
         "services",
         defaults.services.as_ref(),
         |place, node, faults| services(place, node, faults).map(Arc::from),
     );
-    body.services = services.unwrap_or_default();
-    body.timeout = match map.get("timeout").filter(|node| !node.is_null()) {
+    set.services = services.unwrap_or_default();
+    set.timeout = match map.get("timeout").filter(|node| !node.is_null()) {
         Some(_) => entries.own("timeout", timeout).map(Box::new),
         None => {
             // A timeout in `default` has no effect in GitLab, but its faults are repeated.
@@ -315,12 +316,12 @@ fn read_entries(
     let retry = entries.inheritable("retry", defaults.retry.as_ref(), |_, node, faults| {
         retry(cx, node, faults)
     });
-    body.retry = retry.map(|retry| Box::new(Spanned::new(retry, retry_span)));
+    set.retry = retry.map(|retry| Box::new(Spanned::new(retry, retry_span)));
     let tags = entries.inheritable("tags", defaults.tags.as_ref(), |place, node, faults| {
         let read = |faults: &mut Faults| tags(place, node, faults).map(Arc::from);
         cx.shared(|it| &mut it.tags, node, faults, |_, faults| read(faults))
     });
-    body.tags = tags.unwrap_or_default();
+    set.tags = tags.unwrap_or_default();
     let span = map.get("artifacts").map_or(Span::NONE, |node| node.span);
     let artifacts = entries.inheritable(
         "artifacts",
@@ -335,7 +336,8 @@ fn read_entries(
             )
         },
     );
-    body.artifacts = artifacts.map(|artifacts| Spanned::new(artifacts, span));
+    set.artifacts = artifacts.map(|artifacts| Spanned::new(artifacts, span));
+    body.inheritable = cx.inheritable(set);
     let needs = entries.own("needs", |place, node, faults| {
         needs(cx, place, node, Needing::Job, faults)
     });
@@ -427,7 +429,7 @@ fn cacheless_clause(body: &JobBody) -> Option<Span> {
     let rules = body.rules.as_deref().unwrap_or_default();
     let mut clauses = rules.iter().flat_map(|rule| &rule.clauses);
     clauses.find_map(|clause| match clause {
-        Clause::Cache(clause) if clause.of.is_empty() && body.caches.is_empty() => {
+        Clause::Cache(clause) if clause.of.is_empty() && body.inheritable.caches.is_empty() => {
             Some(clause.span)
         }
         _ => None,
@@ -454,7 +456,7 @@ fn publish_folder(body: &mut JobBody, map: &Map) {
     };
     let folder = folder.unwrap_or_else(|| Spanned::default_value(path.clone()));
     body.publish = Some(Box::new(folder));
-    let artifacts = body
+    let artifacts = Arc::make_mut(&mut body.inheritable)
         .artifacts
         .get_or_insert_with(|| Spanned::default_value(Arc::new(Artifacts::default())));
     if !artifacts.value.paths.contains(&path) {

@@ -98,7 +98,7 @@ fn without_policies(check: &mut Check<'_>, map: &Map, node: &Node) {
     check.without_keys(node, &written, "config key may not be used with `rules`");
 }
 
-/// The checks of values that jobs and trigger jobs share.
+/// The checks of values that jobs and trigger jobs share. GitLab makes them once all keys were checked (measured).
 pub(super) fn shared_checks(check: &mut Check<'_>, map: &Map) -> Option<Text> {
     check.strings_or_string("extends", specified(map, "extends"));
     if let Some(node) = specified(map, "rules") {

@@ -12,8 +12,9 @@ const BASIC_TIME: &str =
 /// The forms, with a date, with a time, or with both.
 static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let dates = [
-        // Year, month and day; year and month; year and day of the year; year, week and day of the week.
-        r"[-+]?(?P<year>\d{2,})-(?P<month>\d{2})(?:-(?P<day>\d{2}))?",
+        // Year, month and day, of which some may be missing; year and day of the year; year, week and day of the week.
+        r"[-+]?(?P<year>\d{2,})-(?P<month>\d{2})?(?:-(?P<day>\d{2}))?",
+        r"--(?P<month>\d{2})(?:-(?P<day>\d{2}))?",
         r"[-+]?(?P<year>\d{2,})-(?P<yday>\d{3})",
         r"(?P<year>\d{4}|\d{2})-w(?P<week>\d{2})-(?P<wday>\d)",
     ];
@@ -24,7 +25,12 @@ static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     ];
     let extended = dates.map(|date| format!("{date}(?:t{TIME})?"));
     let basic = basic.map(|date| format!("{date}(?:t?{BASIC_TIME})?"));
-    let alone = [TIME.to_owned(), BASIC_TIME.to_owned()];
+    // A time alone has a zone only behind seconds.
+    let alone = [
+        r"(?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[,.]\d+)?(?:z|[-+]\d{2}(?::?\d{2})?)?)?",
+        r"(?P<hour>\d{2})(?P<minute>\d{2})(?:(?P<second>\d{2})(?:[,.]\d+)?(?:z|[-+]\d{2}(?:\d{2})?)?)?",
+    ];
+    let alone = alone.map(str::to_owned);
     let all = extended.into_iter().chain(basic).chain(alone);
     all.filter_map(|form| Regex::new(&format!(r"(?i-u)^\s*(?:{form})\s*$")).ok())
         .collect()
@@ -44,14 +50,15 @@ fn number(found: &Captures<'_>, name: &str) -> Option<u32> {
 fn is_day(found: &Captures<'_>) -> bool {
     let year = number(found, "year").unwrap_or(2000);
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    if let Some(month) = number(found, "month") {
+    let (month, day) = (number(found, "month"), number(found, "day"));
+    if month.is_some() || day.is_some() {
+        let (month, day) = (month.unwrap_or(1), day.unwrap_or(1));
         let last = match month {
             2 if leap => 29,
             2 => 28,
             4 | 6 | 9 | 11 => 30,
             _ => 31,
         };
-        let day = number(found, "day").unwrap_or(1);
         return (1..=12).contains(&month) && (1..=last).contains(&day);
     }
     if let Some(day) = number(found, "yday") {
@@ -91,6 +98,9 @@ mod tests {
             "20210315T080000Z",
             "2021w111",
             "08:00",
+            "21--03",
+            "--03-15",
+            "2021-",
             "2021",
             "2021-03-15T24:00:00",
             " 2021-03-15 ",
@@ -112,6 +122,8 @@ mod tests {
             "2021-04-31",
             "2021-366",
             "2021-W11",
+            "2021-0740",
+            "06:00+00",
             "2021-03-15 08:00",
             "2021-03-15T25:00:00Z",
             "2021-03-15T08:60",
