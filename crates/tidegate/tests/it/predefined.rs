@@ -287,12 +287,12 @@ fn rules_see_what_is_known_before_a_pipeline_exists() {
         "CI_JOB_NAME",
         "CI_JOB_NAME_SLUG",
         "CI_JOB_STAGE",
+        "CI_PIPELINE_IID",
         "GITLAB_USER_LOGIN",
         "CI_SERVER_VERSION",
     ];
     let unseen = [
         "CI_PIPELINE_ID",
-        "CI_PIPELINE_IID",
         "CI_PIPELINE_URL",
         "CI_PIPELINE_CREATED_AT",
         "CI_JOB_ID",
