@@ -137,7 +137,7 @@ impl Recording {
 
     /// As [`Project::stopped`](crate::project::Project::stopped).
     pub(crate) fn stopped(&self) -> Option<Plan> {
-        stopped_before_loading(&self.scenario, &tidegate_plan::Settings::default())
+        stopped_before_loading(&self.scenario, &self.planning)
     }
 
     /// Plans from the recording alone; `None` where the configuration has errors.

@@ -41,7 +41,10 @@ struct Caches {
 
 impl Caches {
     fn open(global: &Global) -> Result<Caches, Failure> {
-        let project = Project::open(global, &ScenarioArgs::default())?;
+        Caches::of(&Project::open(global, &ScenarioArgs::default())?)
+    }
+
+    fn of(project: &Project) -> Result<Caches, Failure> {
         Ok(Caches {
             store: open_store(&project.data_dir)?,
             project: project.key(),

@@ -72,8 +72,8 @@ fn as_json(cache: &Listed) -> Value {
 }
 
 /// Brings a cache from there into the store.
-pub(super) fn fetched(global: &Global, caches: &Caches, key: &str) -> Result<Entry, Failure> {
-    let remote = of(global)?;
+pub(super) fn fetched(project: &Project, caches: &Caches, key: &str) -> Result<Entry, Failure> {
+    let remote = open(project)?;
     let arrived = remote.fetch(&caches.store, &caches.project, key);
     let arrived = arrived.map_err(|error| failed(&error))?;
     let missing = || Failure::failed(format!("there is no cache `{key}` in the remote cache"));

@@ -10,7 +10,7 @@ use tidegate_store::NewEntry;
 use tidegate_workspace::{Mode, Union, collect};
 
 use super::Caches;
-use crate::cli::Global;
+use crate::cli::{Global, ScenarioArgs};
 use crate::exit::{Exit, Failure};
 use crate::project::Project;
 use crate::store_args::{CacheGetArgs, CachePutArgs};
@@ -24,9 +24,10 @@ const IMPORT: Limits = Limits {
 
 /// Copies a cache into a directory, which must be empty or not there yet.
 pub(super) fn get(global: &Global, args: &CacheGetArgs) -> Result<Exit, Failure> {
-    let caches = Caches::open(global)?;
+    let project = Project::open(global, &ScenarioArgs::default())?;
+    let caches = Caches::of(&project)?;
     let entry = match args.remote {
-        true => super::remote::fetched(global, &caches, &args.key)?,
+        true => super::remote::fetched(&project, &caches, &args.key)?,
         false => caches.find(&args.key)?,
     };
     empty_directory(&args.into)?;
@@ -39,8 +40,8 @@ pub(super) fn get(global: &Global, args: &CacheGetArgs) -> Result<Exit, Failure>
 
 /// Saves paths of the project, or what is in an archive, under a key.
 pub(super) fn put(global: &Global, args: &CachePutArgs) -> Result<Exit, Failure> {
-    let caches = Caches::open(global)?;
-    let project = Project::open(global, &crate::cli::ScenarioArgs::default())?;
+    let project = Project::open(global, &ScenarioArgs::default())?;
+    let caches = Caches::of(&project)?;
     let staging = caches.store.staging().map_err(|error| failed(&error))?;
     let tree = staging.tree("cache").map_err(|error| failed(&error))?;
     match &args.zip {
@@ -60,7 +61,6 @@ pub(super) fn put(global: &Global, args: &CachePutArgs) -> Result<Exit, Failure>
     caches.store.settle().map_err(|error| failed(&error))?;
     tell(&format!("{} files saved as {}\n", entry.files, entry.key));
     if args.remote {
-        let project = Project::open(global, &crate::cli::ScenarioArgs::default())?;
         super::remote::send(&project, &caches.store, &entry)?;
     }
     Ok(Exit::Fine)

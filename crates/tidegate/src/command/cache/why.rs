@@ -38,10 +38,7 @@ pub(super) fn why(global: &Global, args: &CacheWhyArgs) -> Result<Exit, Failure>
         let names = plan.decisions.iter().map(|decision| &*decision.name);
         return Err(unknown(&args.job, names));
     };
-    let caches = Caches {
-        store: super::open_store(&project.data_dir)?,
-        project: project.key(),
-    };
+    let caches = Caches::of(&project)?;
     let remote = project.remote.open(project.cache_suffix());
     let keys = trace
         .caches
