@@ -3,15 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use tidegate_testkit::{Ended, Sandbox};
-
-use crate::repository;
-
-fn green(repo: &Sandbox, args: &[&str]) -> Ended {
-    let ended = repo.run(args);
-    assert_eq!(ended.code, Some(0), "{}", ended.shown());
-    ended
-}
+use crate::{green, repository};
 
 /// A job that replaces everything in its cache by files that all hold `$N`.
 const REPLACING: &str = "\

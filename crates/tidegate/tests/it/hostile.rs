@@ -3,17 +3,11 @@
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
-use tidegate_testkit::{Ended, Sandbox};
+use tidegate_testkit::Sandbox;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::repository;
-
-fn green(repo: &Sandbox, args: &[&str]) -> Ended {
-    let ended = repo.run(args);
-    assert_eq!(ended.code, Some(0), "{}", ended.shown());
-    ended
-}
+use crate::{green, repository};
 
 /// A directory beside the project with one file that nobody may touch.
 fn beside(repo: &Sandbox) -> PathBuf {

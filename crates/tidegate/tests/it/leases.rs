@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 
 use tidegate_testkit::{Ended, Sandbox};
 
-use crate::{repository, wait_until};
+use crate::{green, repository, wait_until};
 
 /// `gate` runs until the file `go` beside the store exists; `use` comes after it and cannot do without the cache.
 const PIPELINE: &str = "\
@@ -60,12 +60,6 @@ impl Waiting {
         self.child.wait().unwrap();
         std::fs::write(self.place.join("go"), "").unwrap();
     }
-}
-
-fn green(repo: &Sandbox, args: &[&str]) -> Ended {
-    let ended = repo.run(args);
-    assert_eq!(ended.code, Some(0), "{}", ended.shown());
-    ended
 }
 
 /// Fills the cache, so that the next run leaves `make` out.

@@ -51,6 +51,24 @@ fn repository(configuration: &str) -> Sandbox {
     Sandbox::repository(binary(), configuration)
 }
 
+/// How a command ended that has to succeed.
+#[track_caller]
+fn green(repo: &Sandbox, args: &[&str]) -> Ended {
+    let ended = repo.run(args);
+    assert_eq!(ended.code, Some(0), "{}", ended.shown());
+    ended
+}
+
+#[track_caller]
+fn says(ended: &Ended, text: &str) {
+    assert!(ended.stdout.contains(text), "{text}: {}", ended.shown());
+}
+
+#[track_caller]
+fn never_says(ended: &Ended, text: &str) {
+    assert!(!ended.stdout.contains(text), "{text}: {}", ended.shown());
+}
+
 /// A plain directory without anything.
 fn directory() -> Sandbox {
     Sandbox::new(binary())

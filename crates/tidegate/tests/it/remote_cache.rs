@@ -9,7 +9,7 @@ use tidegate_testkit::{Ended, Sandbox, skip};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::repository;
+use crate::{never_says, repository, says};
 
 /// A producer that runs where its cache is missing, and a consumer that says what it finds.
 const PIPELINE: &str = "\
@@ -65,16 +65,6 @@ fn green(ended: Ended) -> Ended {
 #[track_caller]
 fn passes(ended: Ended) {
     assert_eq!(ended.code, Some(0), "{}", ended.shown());
-}
-
-#[track_caller]
-fn says(ended: &Ended, text: &str) {
-    assert!(ended.stdout.contains(text), "{text}: {}", ended.shown());
-}
-
-#[track_caller]
-fn never_says(ended: &Ended, text: &str) {
-    assert!(!ended.stdout.contains(text), "{text}: {}", ended.shown());
 }
 
 /// The final key of the first cache of `make`.

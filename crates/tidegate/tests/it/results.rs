@@ -1,8 +1,8 @@
 //! Environments, releases and sites: recorded, shown, and stopped on request.
 
-use tidegate_testkit::{Ended, Sandbox};
+use tidegate_testkit::Sandbox;
 
-use crate::repository;
+use crate::{green, repository};
 
 const PIPELINE: &str = "\
 stages: [deploy, publish, end]
@@ -53,13 +53,6 @@ fn project() -> Sandbox {
         "[variables.project]\nVERSION = \"1.2\"\nTOKEN = { value = \"s3cret-s3cret\", masked = true }\n",
     );
     repo
-}
-
-#[track_caller]
-fn green(repo: &Sandbox, args: &[&str]) -> Ended {
-    let ended = repo.run(args);
-    assert_eq!(ended.code, Some(0), "{}", ended.shown());
-    ended
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! `tidegate cache`, `artifacts` and `doctor`.
 
-use tidegate_testkit::{Ended, Sandbox};
+use tidegate_testkit::Sandbox;
 
-use crate::repository;
+use crate::{green, repository};
 
 const PIPELINE: &str = "\
 build:
@@ -17,12 +17,6 @@ fn built() -> Sandbox {
     let ended = repo.run(&["run"]);
     assert_eq!(ended.code, Some(0), "{}", ended.shown());
     repo
-}
-
-fn green(repo: &Sandbox, args: &[&str]) -> Ended {
-    let ended = repo.run(args);
-    assert_eq!(ended.code, Some(0), "{}", ended.shown());
-    ended
 }
 
 /// The key of the only cache.

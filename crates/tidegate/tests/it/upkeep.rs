@@ -2,15 +2,9 @@
 
 use std::path::Path;
 
-use tidegate_testkit::{Ended, Sandbox};
+use tidegate_testkit::Sandbox;
 
-use crate::repository;
-
-fn green(repo: &Sandbox, args: &[&str]) -> Ended {
-    let ended = repo.run(args);
-    assert_eq!(ended.code, Some(0), "{}", ended.shown());
-    ended
-}
+use crate::{green, repository};
 
 /// Numbers of the runs, newest first.
 fn runs(repo: &Sandbox) -> Vec<u64> {

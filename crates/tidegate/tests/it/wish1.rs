@@ -3,7 +3,7 @@
 
 use tidegate_testkit::{Ended, Sandbox};
 
-use crate::repository;
+use crate::{green, never_says, repository, says};
 
 /// A producer that runs where its cache is missing, and a consumer that cannot do without.
 const PIPELINE: &str = "\
@@ -20,7 +20,7 @@ use:
   script: ['echo \"used $(cat deps/content)\"']
 ";
 
-fn project(configuration: &str) -> Sandbox {
+pub(crate) fn project(configuration: &str) -> Sandbox {
     let repo = repository(configuration);
     repo.write("lock", "1\n");
     repo.write(".gitignore", "deps\n");
@@ -28,26 +28,10 @@ fn project(configuration: &str) -> Sandbox {
     repo
 }
 
-fn green(repo: &Sandbox, args: &[&str]) -> Ended {
-    let ended = repo.run(args);
-    assert_eq!(ended.code, Some(0), "{}", ended.shown());
-    ended
-}
-
 #[track_caller]
 fn passes(repo: &Sandbox, args: &[&str]) {
     let ended = repo.run(args);
     assert_eq!(ended.code, Some(0), "{}", ended.shown());
-}
-
-#[track_caller]
-fn says(ended: &Ended, text: &str) {
-    assert!(ended.stdout.contains(text), "{text}: {}", ended.shown());
-}
-
-#[track_caller]
-fn never_says(ended: &Ended, text: &str) {
-    assert!(!ended.stdout.contains(text), "{text}: {}", ended.shown());
 }
 
 fn clear(repo: &Sandbox) {

@@ -1,8 +1,8 @@
 //! Situations of wish 1 that need an event, a role, a second store, or a retry (reference `wishes.md` §1.1, by their numbers).
 
-use tidegate_testkit::{Ended, Sandbox};
+use tidegate_testkit::Ended;
 
-use crate::repository;
+use crate::{green, repository, wish1::project};
 
 const PIPELINE: &str = "\
 stages: [prepare, test]
@@ -19,21 +19,6 @@ use:
   cache: {key: $CI_COMMIT_REF_SLUG, paths: [deps/], policy: pull, on_miss: fail}
   script: ['echo \"used $(cat deps/content)\"']
 ";
-
-fn project(configuration: &str) -> Sandbox {
-    let repo = repository(configuration);
-    repo.write("lock", "1\n");
-    repo.write(".gitignore", "deps\n");
-    repo.commit("lock file");
-    repo
-}
-
-#[track_caller]
-fn green(repo: &Sandbox, args: &[&str]) -> Ended {
-    let ended = repo.run(args);
-    assert_eq!(ended.code, Some(0), "{}", ended.shown());
-    ended
-}
 
 fn makes(ended: &Ended) -> bool {
     ended.stdout.contains("| made\n")
