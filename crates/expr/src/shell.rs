@@ -3,27 +3,23 @@
 //! It runs where caches and artifacts are packed, over their paths, excludes and names, with the environment the job has then.
 
 use std::borrow::Cow;
+use std::fmt;
 
 /// How deep words may stand in words: `${A:-${B:-…}}`.
 const DEEPEST: usize = 32;
 
 /// Why a text cannot be expanded.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ShellError {
     /// `$(command)`, or a command in backquotes: the helper runs none.
-    #[error("unexpected command substitution")]
     Command,
     /// `$((1 + 1))`.
-    #[error("arithmetic is not supported here")]
     Arithmetic,
     /// A `${` without its `}`, or without a name.
-    #[error("`${{` without a name or without its `}}`")]
     Open,
     /// Something a shell can do with a value and this cannot.
-    #[error("`${{{0}}}`: only `:-`, `:=`, `:+`, `:?` and `${{#NAME}}` are supported here")]
     Operator(String),
     /// `${NAME:?text}` without a value.
-    #[error("{name}: {text}")]
     Unset {
         /// The variable.
         name: String,
@@ -31,9 +27,26 @@ pub enum ShellError {
         text: String,
     },
     /// Words stand too deep in words.
-    #[error("`${{…}}` is nested too deep")]
     Deep,
 }
+
+impl fmt::Display for ShellError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ShellError::Command => f.write_str("unexpected command substitution"),
+            ShellError::Arithmetic => f.write_str("arithmetic is not supported here"),
+            ShellError::Open => f.write_str("`${` without a name or without its `}`"),
+            ShellError::Operator(inner) => write!(
+                f,
+                "`${{{inner}}}`: only `:-`, `:=`, `:+`, `:?` and `${{#NAME}}` are supported here"
+            ),
+            ShellError::Unset { name, text } => write!(f, "{name}: {text}"),
+            ShellError::Deep => f.write_str("`${…}` is nested too deep"),
+        }
+    }
+}
+
+impl std::error::Error for ShellError {}
 
 /// Expands a text as the runner's helper does: `$NAME`, `${NAME}`, and `${NAME:-word}` with its relatives. Unknown names become
 /// empty, and a variable without a value is as one that is not set.
