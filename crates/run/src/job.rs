@@ -9,8 +9,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tidegate_exec::{
-    Environment, Features, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor,
-    TraceOptions,
+    Environment, Features, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor, TraceOptions,
 };
 use tidegate_expr::Pattern;
 use tidegate_pipeline::{EventKind, JobKey, JobSpec, Status, VariableSpec};
@@ -129,7 +128,9 @@ fn attempt_job(shared: &Shared, mut task: Task) -> Result<(JobEnd, Option<Left>)
     let spec = workspace(shared, &trees, base, &caches, &task.artifacts);
     let place = site.stand(&shared.executor, spec)?;
     let collected = Collected::default();
-    let ran = run(shared, task, &trees, runner, caches, place, &collected);
+    let ran = run(
+        shared, task, &trees, &runner, variables, caches, place, &collected,
+    );
     let (end, remains) = match ran {
         Ok((end, remains)) => (end, Some(remains)),
         Err(message) => (JobEnd::Broken { message }, None),
@@ -205,18 +206,21 @@ fn run(
     shared: &Shared,
     mut task: Task,
     trees: &Trees,
-    runner: RunnerFacts,
+    runner: &RunnerFacts,
+    before: JobVariables,
     caches: Vec<ResolvedCache>,
     place: Place,
     collected: &Collected,
 ) -> Result<(JobEnd, Remains), String> {
     let key = task.spec.key;
-    task.spec.variables.extend(
-        facts(&caches)
-            .into_iter()
-            .map(|(key, value)| plain(&key, &value)),
-    );
-    let known = variables(&task.spec, &runner, trees)?;
+    let of_caches = facts(&caches);
+    let known = if of_caches.is_empty() {
+        before
+    } else {
+        let of_caches = of_caches.iter().map(|(key, value)| plain(key, value));
+        task.spec.variables.extend(of_caches);
+        variables(&task.spec, runner, trees)?
+    };
     let features = Features::of(&task.spec.variables);
     let (artifacts, leases): (Vec<Artifact>, Vec<Lease>) = task.artifacts.into_iter().unzip();
     let storage = JobStorage {
@@ -250,7 +254,8 @@ fn run(
         ground: place.ground,
         rested: place.rested,
         environment: shared.environment.clone(),
-        runner,
+        variables: known.clone(),
+        version: shared.version.clone(),
         trace: TraceOptions {
             limit: shared.log_limit,
             // A person reads this as it comes, so lines have times only where the job asks for them.
