@@ -202,6 +202,10 @@ fn workspace(
     }
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is another stage's product, used once"
+)]
 fn run(
     shared: &Shared,
     mut task: Task,
