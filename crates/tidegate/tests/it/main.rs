@@ -10,6 +10,7 @@ mod hostile;
 mod interrupt;
 mod leases;
 mod list;
+mod live;
 mod past;
 mod predefined;
 mod quickstart;
