@@ -33,6 +33,8 @@ pub struct JobRun {
     pub temp_dir: PathBuf,
     /// Where its mounts are; `None`: it needs none.
     pub ground: Option<Ground>,
+    /// What an earlier job in the same place left.
+    pub rested: Option<Rested>,
     /// Environment of the shells.
     pub environment: Environment,
     /// What the job is told about its runner.
@@ -155,7 +157,7 @@ impl ShellExecutor {
 #[derive(Debug)]
 #[must_use = "dropping it waits"]
 pub struct Remains {
-    _supervisor: Option<Supervisor>,
+    supervisor: Option<Supervisor>,
     in_order: bool,
 }
 
@@ -165,12 +167,24 @@ impl Remains {
         self.in_order
     }
 
+    /// Keeps the supervisor for another job in the same place where this one has left it as it was; else waits until it is gone.
+    pub fn rest(self) -> Option<Rested> {
+        let mut supervisor = self.supervisor.filter(|_| self.in_order)?;
+        supervisor.rest().then_some(Rested { supervisor })
+    }
+
     pub(crate) fn of(supervisor: Option<Supervisor>, in_order: bool) -> Self {
         Self {
             in_order: in_order && supervisor.is_some(),
-            _supervisor: supervisor,
+            supervisor,
         }
     }
+}
+
+/// A supervisor without a job. The next one in the same place need not wait for a new one; dropping it waits until it is gone.
+#[derive(Debug)]
+pub struct Rested {
+    pub(crate) supervisor: Supervisor,
 }
 
 /// A job that runs. Dropping the handle leaves it running.

@@ -41,7 +41,7 @@ mod variables;
 pub use cancel::{CancelReason, Canceller};
 pub use environment::Environment;
 pub use feature::Features;
-pub use job::{JobRun, Outcome, Remains, Running, ShellExecutor};
+pub use job::{JobRun, Outcome, Remains, Rested, Running, ShellExecutor};
 pub use provider::{CommandError, output_of};
 pub use storage::{Storage, StorageContext, StorageFailure};
 pub use supervisor::birth::Ground;

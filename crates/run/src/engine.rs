@@ -37,7 +37,7 @@ pub use resume::{Refused, Resumption};
 
 /// Messages that may wait: enough to keep jobs printing, few enough to bound memory (a piece of log is at most 64 KiB).
 const WAITING: usize = 64;
-/// How often the observer is told that time passes.
+/// How often the observer is told that time passes, and a newer run is looked for.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Runs a pipeline to its end, and those its trigger jobs make.
@@ -95,6 +95,7 @@ pub fn run(
         interrupted: None,
         job_ended: false,
         redundant,
+        looked: Instant::now(),
         planner: setup.planner,
         parallel: setup.parallel.get(),
         log,
@@ -124,6 +125,8 @@ struct Engine<'o> {
     job_ended: bool,
     /// It is known that a newer run makes this one redundant.
     redundant: bool,
+    /// When a newer run was last looked for.
+    looked: Instant,
     planner: Arc<dyn Planner>,
     parallel: usize,
     log: RunLog,
@@ -221,9 +224,9 @@ impl Engine<'_> {
 
     /// Takes one message, and all others that are there already, so that one write of the log serves them all.
     fn wait(&mut self, messages: &Receiver<Message>) -> Result<(), RunError> {
-        // After the jobs that could start have been started: they run while the disk is waited for, and one sync serves all ends.
+        // After the jobs that could start have been started: one sync serves all ends.
         if std::mem::take(&mut self.job_ended) {
-            self.log.commit()?;
+            self.log.commit_soon()?;
         }
         let next = self.timers.keys().next().map(|(at, ..)| *at);
         let until = next.map_or(TICK, |at| {
@@ -240,7 +243,10 @@ impl Engine<'_> {
             };
             self.take(message)?;
         }
-        self.heed_newer_run()?;
+        if self.looked.elapsed() >= TICK {
+            self.looked = Instant::now();
+            self.heed_newer_run()?;
+        }
         self.log.flush()?;
         self.pipeline(self.root).shared.pins.let_old_go();
         self.observer.tick(now_ms());

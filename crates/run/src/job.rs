@@ -9,13 +9,13 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tidegate_exec::{
-    Environment, Features, Ground, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor,
+    Environment, Features, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor,
     TraceOptions,
 };
 use tidegate_expr::Pattern;
 use tidegate_pipeline::{EventKind, JobKey, JobSpec, Status, VariableSpec};
 use tidegate_store::{Artifact, JobLogWriter, Lease, RunId, Store};
-use tidegate_workspace::{Backend, Layer, Workspace, WorkspaceSpec};
+use tidegate_workspace::{Backend, Layer, WorkspaceSpec};
 
 use crate::cache::{ResolvedCache, Shelf, facts, unmet};
 use crate::message::{JobEnd, Message};
@@ -24,7 +24,7 @@ use crate::remote::RemoteCaches;
 use crate::results::Promised;
 use crate::secrets::{Providers, Requests};
 use crate::setup::ProjectFacts;
-use crate::site::{Site, Sites};
+use crate::site::{Place, Site, Sites};
 use crate::snapshot::layers;
 use crate::sources::Sources;
 use crate::storage::{Collected, JobStorage};
@@ -207,7 +207,7 @@ fn run(
     trees: &Trees,
     runner: RunnerFacts,
     caches: Vec<ResolvedCache>,
-    (workspace, ground): (Arc<Workspace>, Option<Ground>),
+    place: Place,
     collected: &Collected,
 ) -> Result<(JobEnd, Remains), String> {
     let key = task.spec.key;
@@ -227,7 +227,7 @@ fn run(
         job: key.job,
         attempt: key.attempt,
         job_name: task.spec.name.clone(),
-        workspace,
+        workspace: place.workspace,
         project_dir: trees.project_dir.clone(),
         tracked: Arc::clone(&shared.tracked),
         caches,
@@ -247,7 +247,8 @@ fn run(
         project_dir: trees.project_dir.clone(),
         builds_dir: trees.builds_dir.clone(),
         temp_dir: trees.temp_dir.clone(),
-        ground,
+        ground: place.ground,
+        rested: place.rested,
         environment: shared.environment.clone(),
         runner,
         trace: TraceOptions {
@@ -320,11 +321,8 @@ struct Left {
 impl Left {
     /// Removes it all, but for a site the next job can have.
     fn clear(self, sites: &Sites) {
-        let in_order = self.remains.as_ref().is_some_and(Remains::are_in_order);
-        // The supervisor first: what it removes is in the site.
-        drop(self.remains);
-        if in_order {
-            sites.give_back(self.site);
+        if let Some(remains) = self.remains {
+            sites.give_back(self.site, remains);
         }
     }
 }

@@ -2,16 +2,16 @@
 //!
 //! Making an overlay and taking it down costs more than a short job: a dozen files and directories of ours and as many of the
 //! kernel's own, which it makes to find out what the file system can do. A job that wrote nothing leaves it as it was; the next
-//! job with the same layers gets it then, in processes and a mount namespace of its own. That nothing was written is told by the
-//! change time of the writable layer's root: whatever is written below the work tree begins with a name in that directory, and
-//! its own mode, owner and attributes count as well.
+//! job with the same layers gets it then, and the supervisor too where that one found nothing changed. That nothing was written is
+//! told by the change time of the writable layer's root: whatever is written below the work tree begins with a name in that
+//! directory, and its own mode, owner and attributes count as well.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tidegate_exec::{Ground, ShellExecutor};
+use tidegate_exec::{Ground, Remains, Rested, ShellExecutor};
 use tidegate_store::{Staging, Store, StoreError};
 use tidegate_workspace::{Workspace, WorkspaceSpec, remove_tree};
 
@@ -23,6 +23,8 @@ pub(crate) struct Sites {
 
 /// A private directory, and what stands in it. Dropping it removes everything.
 pub(crate) struct Site {
+    /// Before what it stands in.
+    rested: Option<Rested>,
     /// Before the directory: the mounts hold what is in it.
     standing: Option<Standing>,
     private: Staging,
@@ -34,6 +36,13 @@ struct Standing {
     workspace: Arc<Workspace>,
     /// Of the writable layer, before any job.
     changed: Option<ChangeTime>,
+}
+
+/// A place for one job.
+pub(crate) struct Place {
+    pub(crate) workspace: Arc<Workspace>,
+    pub(crate) ground: Option<Ground>,
+    pub(crate) rested: Option<Rested>,
 }
 
 type ChangeTime = (i64, i64);
@@ -48,12 +57,16 @@ impl Sites {
         Ok(Site {
             private: store.staging()?,
             standing: None,
+            rested: None,
         })
     }
 
     /// Keeps a site for the next job where the last one left no trace, else removes it.
-    pub(crate) fn give_back(&self, site: Site) {
-        if site.is_as_new() {
+    pub(crate) fn give_back(&self, mut site: Site, remains: Remains) {
+        let in_order = remains.are_in_order();
+        // A supervisor that goes removes what is in the site.
+        site.rested = remains.rest();
+        if in_order && site.is_as_new() {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             idle.push(site);
         }
@@ -71,22 +84,31 @@ impl Site {
         &mut self,
         executor: &ShellExecutor,
         spec: WorkspaceSpec,
-    ) -> Result<(Arc<Workspace>, Option<Ground>), String> {
+    ) -> Result<Place, String> {
         let stands = |standing: &Standing| *standing.workspace.spec() == spec;
         if !self.standing.as_ref().is_some_and(stands) {
             self.clear();
             self.standing = Some(Standing::new(executor, spec)?);
         }
         let standing = self.standing.as_ref().ok_or("nothing stands")?;
-        Ok((Arc::clone(&standing.workspace), standing.ground.clone()))
+        Ok(Place {
+            workspace: Arc::clone(&standing.workspace),
+            ground: standing.ground.clone(),
+            rested: self.rested.take(),
+        })
     }
 
     fn is_as_new(&self) -> bool {
         let untouched = self.standing.as_ref().is_some_and(Standing::is_untouched);
-        untouched && holds_only(self.private(), "scratch")
+        let ours: &[&str] = match self.rested {
+            Some(_) => &["scratch", "tmp"],
+            None => &["scratch"],
+        };
+        untouched && holds_only(self.private(), ours)
     }
 
     fn clear(&mut self) {
+        self.rested = None;
         if let Some(standing) = self.standing.take() {
             standing.remove();
         }
@@ -158,9 +180,10 @@ fn change_time(path: &Path) -> Option<ChangeTime> {
     Some((found.ctime(), found.ctime_nsec()))
 }
 
-fn holds_only(directory: &Path, name: &str) -> bool {
+fn holds_only(directory: &Path, names: &[&str]) -> bool {
     let Ok(entries) = fs::read_dir(directory) else {
         return false;
     };
-    entries.flatten().all(|entry| entry.file_name() == name)
+    let ours = |entry: fs::DirEntry| names.iter().any(|name| entry.file_name() == *name);
+    entries.flatten().all(ours)
 }

@@ -184,8 +184,13 @@ impl Driver {
             },
             work_dir: self.run.builds_dir.clone(),
             temp_dir: self.run.temp_dir.clone(),
+            env_file: self.env_file().into(),
         };
-        let supervisor = Supervisor::start(parent, start);
+        let rested = self.run.rested.take().map(|rested| rested.supervisor);
+        let supervisor = match rested.filter(|rested| rested.serves(&start)) {
+            Some(rested) => Ok(rested),
+            None => Supervisor::start(parent, start),
+        };
         self.writer().section_end("prepare_executor");
         if let (Some(_), Ok(supervisor)) = (&self.run.ground, &supervisor) {
             self.root = format!("/proc/{}/root", supervisor.pid()).into();

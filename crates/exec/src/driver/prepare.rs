@@ -24,8 +24,6 @@ impl Driver {
     pub(super) fn prepare_script(&mut self, supervisor: &mut Supervisor) -> Result<(), JobError> {
         let (name, headline) = ("prepare_script", "Preparing environment");
         if let Some(greeting) = self.greeting() {
-            // What an earlier job left in a directory that was not removed; mostly there is nothing.
-            let _ = std::fs::remove_file(self.reachable(self.env_file().as_ref()));
             return self.spoken(name, headline, &greeting, Phase::Before);
         }
         let logins = self.logins.clone();

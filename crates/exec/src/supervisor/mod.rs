@@ -11,6 +11,7 @@
 pub(crate) mod birth;
 mod descendants;
 pub(crate) mod owner;
+mod place;
 pub(crate) mod protocol;
 mod signals;
 mod zygote;
@@ -18,9 +19,7 @@ mod zygote;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +28,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitStatus};
 
+use place::Place;
 use protocol::{Answer, JobStart, Order, Shell, ShellEnd};
 
 /// What background processes of a stage that ended get between TERM and KILL.
@@ -75,25 +75,23 @@ fn say_ready(socket: BorrowedFd<'_>) -> io::Result<()> {
 
 struct Job {
     start: JobStart,
+    place: Place,
     /// Somebody sent this process a signal to end.
     told_to_end: Arc<AtomicBool>,
 }
 
 fn prepare(start: JobStart, told_to_end: Arc<AtomicBool>) -> Result<Job, String> {
-    make_private_dir(&start.temp_dir).map_err(|error| {
+    let place = Place::make(&start).map_err(|error| {
         format!(
             "cannot create the temporary directory {}: {error}",
             start.temp_dir.display()
         )
     })?;
-    Ok(Job { start, told_to_end })
-}
-
-fn make_private_dir(dir: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
+    Ok(Job {
+        start,
+        place,
+        told_to_end,
+    })
 }
 
 /// A stage that runs, or whose shell has ended.
@@ -110,8 +108,7 @@ impl Job {
     fn live(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
         let ended = self.serve(socket);
         descendants::end_all(ORPHAN_GRACE, |_, _| {});
-        // Best effort: the job may have taken the permission to remove what it made.
-        let _ = std::fs::remove_dir_all(&self.start.temp_dir);
+        Place::remove(&self.start);
         ended
     }
 
@@ -129,6 +126,10 @@ impl Job {
                             stage.ask_to_end(Duration::from_millis(grace_ms.into()));
                         }
                     }
+                    Some(Order::Rest) => {
+                        let unchanged = stage.is_none() && self.is_as_before();
+                        Answer::Rested { unchanged }.send(socket)?;
+                    }
                 }
             }
             stage = match stage.take() {
@@ -137,6 +138,12 @@ impl Job {
             };
         }
         Ok(())
+    }
+
+    /// Whether another job would find everything as this one did.
+    fn is_as_before(&self) -> bool {
+        let alone = !descendants::reap(|_, _| {});
+        alone && self.place.is_unchanged(&self.start)
     }
 
     /// Waits for an order, the end of the shell or the time to act; returns whether there is an

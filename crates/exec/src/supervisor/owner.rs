@@ -19,6 +19,8 @@ use crate::cancel::{CancelReason, Canceller};
 /// How long output is read after everything of a stage is gone; who still holds the pipe then is
 /// not of the job's tree.
 const DRAIN: Duration = Duration::from_millis(500);
+/// How long is waited for a supervisor that only has to look.
+const REST: Duration = Duration::from_secs(1);
 /// One read; the pipe is made as large.
 const BLOCK: usize = 256 * 1024;
 
@@ -55,6 +57,7 @@ pub(super) struct Forked {
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     process: Forked,
+    start: JobStart,
     /// Process group of the running stage.
     group: Option<Pid>,
 }
@@ -121,6 +124,14 @@ impl Forked {
             .ok_or_else(|| io::Error::other("the supervisor is closed"))
     }
 
+    /// It lives, as far as can be told, and has said all it had to say.
+    fn is_silent(&self) -> bool {
+        self.socket().is_ok_and(|socket| {
+            let mut descriptors = [PollFd::new(socket, PollFlags::IN)];
+            poll(&mut descriptors, Some(&timespec(Duration::ZERO))) == Ok(0)
+        })
+    }
+
     fn end(&mut self) {
         // End of file at the other side: it ends everything and goes.
         self.socket = None;
@@ -139,10 +150,33 @@ impl Drop for Forked {
 impl Supervisor {
     /// Starts a supervisor and waits until it is ready.
     pub(crate) fn start(parent: Parent, start: JobStart) -> io::Result<Self> {
+        let begin = Start::Job(start.clone());
         Ok(Self {
-            process: Forked::start(parent, &Start::Job(start))?,
+            process: Forked::start(parent, &begin)?,
+            start,
             group: None,
         })
+    }
+
+    /// Starts nothing: serves another job, which was to be started with the same, in the same place.
+    ///
+    /// Returns whether it does; one that does not has no job, and goes with the dropped value.
+    pub(crate) fn serves(&self, start: &JobStart) -> bool {
+        self.start == *start && self.process.is_silent()
+    }
+
+    /// Asks the supervisor of a job that is over whether another one would find everything as this one did.
+    pub(crate) fn rest(&mut self) -> bool {
+        let asked = self.socket().and_then(|socket| {
+            Order::send_rest(socket.as_fd())?;
+            let mut descriptors = [PollFd::new(socket, PollFlags::IN)];
+            poll(&mut descriptors, Some(&timespec(REST)))?;
+            match descriptors[0].revents().is_empty() {
+                true => Err(io::ErrorKind::TimedOut.into()),
+                false => self.answer(),
+            }
+        });
+        matches!(asked, Ok(Some(Answer::Rested { unchanged: true })))
     }
 
     /// Process id, for a look into its mount namespace by way of `/proc`.
@@ -200,7 +234,7 @@ impl Supervisor {
                         return Ok((how, leftovers));
                     }
                     Some(Answer::Failed(why)) => return Err(io::Error::other(why)),
-                    Some(Answer::Ready { .. }) => {}
+                    Some(Answer::Ready { .. } | Answer::Rested { .. }) => {}
                     None => return Err(io::Error::other("the supervisor of the job was killed")),
                 }
             }

@@ -38,6 +38,8 @@ pub(crate) struct JobStart {
     pub(crate) work_dir: PathBuf,
     /// Made by the supervisor and removed by it.
     pub(crate) temp_dir: PathBuf,
+    /// Made by it in that directory: empty, to carry variables from stage to stage.
+    pub(crate) env_file: PathBuf,
 }
 
 /// A shell to run a stage with.
@@ -68,6 +70,8 @@ pub(crate) enum Order {
     Run(Shell),
     /// Ask the stage to end, and end it after this many milliseconds.
     End { grace_ms: u32 },
+    /// The job is over: say whether another one would find everything as this one did.
+    Rest,
 }
 
 /// From the supervisor.
@@ -81,6 +85,8 @@ pub(crate) enum Answer {
     Started(i32),
     /// The stage and everything it started are gone.
     Ended { how: ShellEnd, leftovers: u32 },
+    /// What the job ran in is as it was before it, or is not.
+    Rested { unchanged: bool },
 }
 
 /// How the shell of a stage ended.
@@ -110,6 +116,10 @@ impl Order {
         send(socket, &message, &[])
     }
 
+    pub(crate) fn send_rest(socket: BorrowedFd<'_>) -> io::Result<()> {
+        send(socket, b"Z", &[])
+    }
+
     /// Returns the next order, `None` when the engine is gone.
     pub(crate) fn receive(socket: BorrowedFd<'_>) -> io::Result<Option<Order>> {
         let Some((message, descriptors)) = receive(socket)? else {
@@ -135,6 +145,7 @@ impl Order {
                 let grace_ms = u32::from_le_bytes(rest.try_into().map_err(|_| malformed())?);
                 Ok(Some(Order::End { grace_ms }))
             }
+            (Some((b'Z', [])), None, None, None) => Ok(Some(Order::Rest)),
             _ => Err(malformed()),
         }
     }
@@ -173,6 +184,7 @@ impl Answer {
                 message.extend(number.to_le_bytes());
                 message.extend(leftovers.to_le_bytes());
             }
+            Answer::Rested { unchanged } => message.extend([b'Z', u8::from(*unchanged)]),
         }
         send(socket, &message, passed)
     }
@@ -188,6 +200,9 @@ impl Answer {
             },
             [b'!', why @ ..] => Answer::Failed(String::from_utf8_lossy(why).into_owned()),
             &[b'S', a, b, c, d] => Answer::Started(i32::from_le_bytes([a, b, c, d])),
+            &[b'Z', unchanged @ (0 | 1)] => Answer::Rested {
+                unchanged: unchanged == 1,
+            },
             &[b'E', kind @ (b'c' | b's'), a, b, c, d, e, f, g, h] => {
                 let number = i32::from_le_bytes([a, b, c, d]);
                 Answer::Ended {
@@ -254,6 +269,7 @@ impl Start {
                 job.program.as_os_str(),
                 job.work_dir.as_os_str(),
                 job.temp_dir.as_os_str(),
+                job.env_file.as_os_str(),
             ],
             Start::Ground(plan) => plan.iter().map(OsString::as_os_str).collect(),
         };
@@ -283,6 +299,7 @@ impl JobStart {
             program: word()?.into(),
             work_dir: word()?.into(),
             temp_dir: word()?.into(),
+            env_file: word()?.into(),
         })
     }
 }

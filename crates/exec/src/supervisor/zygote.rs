@@ -74,6 +74,8 @@ impl Parent {
 
     /// The life of a forked process.
     fn live(mut self, birth: Birth, socket: OwnedFd, start: &OwnedFd) -> io::Result<()> {
+        // For people who look at their processes; nothing depends on it.
+        let _ = rustix::thread::set_name(c"supervisor");
         let _ = rustix::process::setsid();
         let adopting = adopt_orphans()
             .map_err(|error| format!("cannot become the reaper of the job's processes: {error}"));

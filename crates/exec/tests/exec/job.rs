@@ -60,6 +60,7 @@ pub(crate) fn run(dir: &Path, spec: JobSpec, sink: Box<dyn TraceSink>) -> JobRun
         builds_dir: dir.to_owned(),
         temp_dir: dir.join("project.tmp"),
         ground: None,
+        rested: None,
         environment: Environment::clean([
             ("PATH".into(), std::env::var_os("PATH").expect("a PATH")),
             ("HOME".into(), dir.as_os_str().to_owned()),
