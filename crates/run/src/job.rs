@@ -9,8 +9,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tidegate_exec::{
-    Environment, Features, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor,
-    TraceOptions,
+    Environment, Features, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor, TraceOptions,
 };
 use tidegate_expr::Pattern;
 use tidegate_pipeline::{EventKind, JobKey, JobSpec, Status, VariableSpec};

@@ -84,5 +84,8 @@ impl Stamp {
 fn are_unchanged(mounts: &File) -> bool {
     let mut descriptors = [PollFd::new(mounts, PollFlags::PRI)];
     let polled = poll(&mut descriptors, Some(&timespec(std::time::Duration::ZERO)));
-    polled.is_ok() && !descriptors[0].revents().intersects(PollFlags::PRI | PollFlags::ERR)
+    polled.is_ok()
+        && !descriptors[0]
+            .revents()
+            .intersects(PollFlags::PRI | PollFlags::ERR)
 }
