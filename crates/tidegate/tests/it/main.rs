@@ -20,6 +20,7 @@ mod results;
 mod resume;
 mod run;
 mod scenario;
+mod script_tables;
 mod scripts;
 mod secrets;
 mod selection;
