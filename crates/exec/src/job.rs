@@ -18,7 +18,7 @@ use crate::storage::Storage;
 use crate::supervisor::birth::{Births, Ground};
 use crate::supervisor::owner::{Supervisor, SupervisorCommand};
 use crate::trace::{TraceOptions, TraceSink};
-use crate::variables::RunnerFacts;
+use crate::variables::JobVariables;
 
 /// Everything a job needs to run under the shell executor.
 pub struct JobRun {
@@ -37,8 +37,10 @@ pub struct JobRun {
     pub rested: Option<Rested>,
     /// Environment of the shells.
     pub environment: Environment,
-    /// What the job is told about its runner.
-    pub runner: RunnerFacts,
+    /// Its variables as its scripts see them, made of `spec` and the directories above.
+    pub variables: JobVariables,
+    /// What the log says of the version of this runner.
+    pub version: String,
     /// How its log looks.
     pub trace: TraceOptions,
     /// Where its log goes.

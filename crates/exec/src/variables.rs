@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
 use tidegate_expr::expand_as_runner;
 use tidegate_pipeline::{JobSpec, VariableSpec};
@@ -36,10 +37,10 @@ pub struct JobVariable {
     pub masked: bool,
 }
 
-/// All variables of a job in the order of their export; names are unique, the last definition won.
-#[derive(Clone, PartialEq, Eq)]
+/// All variables of a job in the order of their export; names are unique, the last definition won. Clones are cheap.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct JobVariables {
-    entries: Vec<JobVariable>,
+    entries: Arc<Vec<JobVariable>>,
 }
 
 impl JobVariables {
@@ -63,7 +64,7 @@ impl JobVariables {
             .filter(|variable| !Features::is_flag(&variable.key));
         list.extend(of_job.cloned());
         list.extend(environment_facts(runner, temp_dir));
-        let entries = last_definitions(&list)
+        let entries: Vec<JobVariable> = last_definitions(&list)
             .into_iter()
             .map(|variable| JobVariable {
                 key: variable.key.to_string(),
@@ -72,7 +73,9 @@ impl JobVariables {
                 masked: variable.masked,
             })
             .collect();
-        Self { entries }
+        Self {
+            entries: Arc::new(entries),
+        }
     }
 
     /// The variables in the order of their export.
@@ -88,12 +91,13 @@ impl JobVariables {
 
     /// Sets a plain variable, at its place where it exists already.
     pub fn set(&mut self, key: &str, value: &str) {
-        match self.entries.iter_mut().find(|variable| variable.key == key) {
+        let entries = Arc::make_mut(&mut self.entries);
+        match entries.iter_mut().find(|variable| variable.key == key) {
             Some(variable) => {
                 variable.value = value.to_owned();
                 variable.file = None;
             }
-            None => self.entries.push(JobVariable {
+            None => entries.push(JobVariable {
                 key: key.to_owned(),
                 value: value.to_owned(),
                 file: None,
@@ -112,7 +116,7 @@ impl JobVariables {
     pub(crate) fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
         let entries = self.entries.iter().filter(|variable| wanted(&variable.key));
         Self {
-            entries: entries.cloned().collect(),
+            entries: Arc::new(entries.cloned().collect()),
         }
     }
 

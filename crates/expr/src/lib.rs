@@ -5,7 +5,8 @@
 //! * [`Pattern`] is an RE2 pattern, with RE2's syntax, meaning and error texts.
 //! * [`expand_blank`], [`expand_existing`] and [`expand_as_runner`] replace references in a text, each
 //!   returning an [`Expanded`] of its own type; [`sort_and_expand`] replaces them inside a list of
-//!   [`Variables`], and a [`Resolver`] does that for single names.
+//!   [`Variables`], and a [`Resolver`] does that for single names; [`expand_as_shell`] does what the
+//!   runner's helper does to paths.
 //! * [`slug`] and [`job_group_name`] derive names from names.
 //!
 //! ```
@@ -29,6 +30,7 @@ mod pattern;
 mod re2;
 mod reference;
 mod resolver;
+mod shell;
 mod sort;
 mod trace;
 mod value;
@@ -47,6 +49,7 @@ pub use name::{job_group_name, slug};
 pub use pattern::{Pattern, PatternError, PatternErrorCode};
 pub use reference::{Reference, nested_references, references};
 pub use resolver::Resolver;
+pub use shell::{ShellError, expand_as_shell};
 pub use sort::{
     CircularReference, NestedOptions, SortedVariables, circular_reference, sort_and_expand,
 };

@@ -98,27 +98,96 @@ pub(crate) fn entries_below(union: &Union, roots: &[PathBuf]) -> Result<Vec<Entr
 /// Finds what is wanted among the entries of a tree, which stand in order of path with directories before what is in them.
 pub(crate) fn find(mut entries: Vec<Entry>, wanted: &Wanted<'_>) -> Found {
     let mut said = Vec::new();
-    let mut chosen: BTreeSet<usize> = BTreeSet::new();
-    let mut counts = Vec::with_capacity(wanted.paths.len());
-    for path in wanted.paths {
-        let count = choose(&entries, path, wanted.project_dir, &mut chosen, &mut said);
-        counts.push(count);
-    }
+    let mut chosen = Chosen {
+        entries: BTreeSet::new(),
+        excludes: Excludes::of(wanted, &mut said),
+    };
+    let paths = wanted.paths.iter();
+    let counts = paths
+        .map(|path| choose(&entries, path, wanted.project_dir, &mut chosen, &mut said))
+        .collect();
     if let Some(tracked) = wanted.untracked {
         choose_untracked(&entries, tracked, &mut chosen, &mut said);
     }
-    for pattern in wanted.exclude {
-        exclude(&entries, pattern, &mut chosen, &mut said);
-    }
+    chosen.excludes.tell(&mut said);
     let mut at = 0;
     entries.retain(|_| {
         at += 1;
-        chosen.contains(&(at - 1))
+        chosen.entries.contains(&(at - 1))
     });
     Found {
         entries,
         counts,
         said,
+    }
+}
+
+/// What is wanted so far: places in the list of entries.
+struct Chosen {
+    entries: BTreeSet<usize>,
+    excludes: Excludes,
+}
+
+impl Chosen {
+    /// Takes an entry unless it is excluded; whether it is taken. One that is met twice is counted twice.
+    fn take(&mut self, at: usize, path: &Path) -> bool {
+        let taken = !self.excludes.hit(path);
+        if taken {
+            self.entries.insert(at);
+        }
+        taken
+    }
+}
+
+/// The patterns of what is left out, each with how much it left out.
+struct Excludes(Vec<Exclude>);
+
+struct Exclude {
+    written: String,
+    glob: Doublestar,
+    hits: u64,
+}
+
+impl Excludes {
+    /// Compiles the patterns. One that leads out of the tree ends the list: for the runner, nothing behind it counts.
+    fn of(wanted: &Wanted<'_>, said: &mut Vec<(bool, String)>) -> Excludes {
+        let mut excludes = Vec::new();
+        for written in wanted.exclude {
+            let Some(pattern) = relative(written, wanted.project_dir) else {
+                let text = "isExcluded: artifact path is not a subpath of project directory: ";
+                said.push((true, format!("{text}{written}")));
+                break;
+            };
+            match Doublestar::new(&pattern) {
+                Ok(glob) => excludes.push(Exclude {
+                    written: written.clone(),
+                    glob,
+                    hits: 0,
+                }),
+                Err(error) => said.push((true, format!("{written}: {error}"))),
+            }
+        }
+        Excludes(excludes)
+    }
+
+    /// Whether a pattern leaves the path out; the first that does counts it.
+    fn hit(&mut self, path: &Path) -> bool {
+        let path = path.to_string_lossy();
+        let hit = self.0.iter_mut().find(|one| one.glob.matches(&path));
+        match hit {
+            Some(hit) => {
+                hit.hits += 1;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn tell(&self, said: &mut Vec<(bool, String)>) {
+        for one in self.0.iter().filter(|one| one.hits > 0) {
+            let text = format!("{}: excluded {} files", one.written, one.hits);
+            said.push((false, text));
+        }
     }
 }
 
@@ -138,7 +207,7 @@ fn choose(
     entries: &[Entry],
     written: &str,
     project_dir: &Path,
-    chosen: &mut BTreeSet<usize>,
+    chosen: &mut Chosen,
     said: &mut Vec<(bool, String)>,
 ) -> u64 {
     if written.is_empty() {
@@ -178,8 +247,7 @@ fn choose(
                 below = Some(&entry.path);
             }
         }
-        count += 1;
-        chosen.insert(at);
+        count += u64::from(chosen.take(at, &entry.path));
     }
     said.push(found_line(written, count, project_dir));
     count
@@ -188,7 +256,7 @@ fn choose(
 fn choose_untracked(
     entries: &[Entry],
     tracked: &[PathBuf],
-    chosen: &mut BTreeSet<usize>,
+    chosen: &mut Chosen,
     said: &mut Vec<(bool, String)>,
 ) {
     let untracked = entries.iter().enumerate().filter(|(_, entry)| {
@@ -196,32 +264,11 @@ fn choose_untracked(
             && !is_git(&entry.path)
             && tracked.binary_search(&entry.path).is_err()
     });
-    let found: Vec<usize> = untracked.map(|(at, _)| at).collect();
-    said.push(match found.len() {
+    let taken = untracked.filter(|(at, entry)| chosen.take(*at, &entry.path));
+    said.push(match taken.count() {
         0 => (true, "untracked: no files".to_owned()),
         n => (false, format!("untracked: found {n} files")),
     });
-    chosen.extend(found);
-}
-
-fn exclude(
-    entries: &[Entry],
-    pattern: &str,
-    chosen: &mut BTreeSet<usize>,
-    said: &mut Vec<(bool, String)>,
-) {
-    let Ok(glob) = Doublestar::new(pattern) else {
-        said.push((true, format!("{pattern}: the pattern cannot be read")));
-        return;
-    };
-    let before = chosen.len();
-    chosen.retain(|at| !glob.matches(&entries[*at].path.to_string_lossy()));
-    if chosen.len() < before {
-        said.push((
-            false,
-            format!("{pattern}: excluded {} files", before - chosen.len()),
-        ));
-    }
 }
 
 fn is_git(path: &Path) -> bool {
@@ -356,6 +403,35 @@ mod tests {
         let (paths, said) = found(&["out"], &["**/*.o"]);
         assert_eq!(paths, ["out", "out/b", "out/sub"]);
         assert_eq!(said[1], "**/*.o: excluded 1 files");
+    }
+
+    #[test]
+    fn what_is_excluded_is_not_counted_as_found() {
+        let (paths, said) = found(&["out", "out/sub"], &["./out/b", "/builds/p/out/sub/**"]);
+        assert_eq!(paths, ["out"]);
+        assert_eq!(
+            said,
+            [
+                "out: found 1 matching artifact files and directories",
+                "out/sub: no matching files. Ensure that the artifact path is relative to the working directory (/builds/p)",
+                "./out/b: excluded 1 files",
+                "/builds/p/out/sub/**: excluded 4 files",
+            ]
+        );
+    }
+
+    #[test]
+    fn behind_an_exclude_that_leads_out_of_the_tree_none_counts() {
+        let (paths, said) = found(&["out"], &["out/b", "../x", "**/*.o"]);
+        assert_eq!(paths, ["out", "out/sub", "out/sub/c.o"]);
+        assert_eq!(
+            said,
+            [
+                "isExcluded: artifact path is not a subpath of project directory: ../x",
+                "out: found 3 matching artifact files and directories",
+                "out/b: excluded 1 files",
+            ]
+        );
     }
 
     #[test]

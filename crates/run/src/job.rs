@@ -128,7 +128,9 @@ fn attempt_job(shared: &Shared, mut task: Task) -> Result<(JobEnd, Option<Left>)
     let spec = workspace(shared, &trees, base, &caches, &task.artifacts);
     let place = site.stand(&shared.executor, spec)?;
     let collected = Collected::default();
-    let ran = run(shared, task, &trees, runner, caches, place, &collected);
+    let ran = run(
+        shared, task, &trees, &runner, variables, caches, place, &collected,
+    );
     let (end, remains) = match ran {
         Ok((end, remains)) => (end, Some(remains)),
         Err(message) => (JobEnd::Broken { message }, None),
@@ -200,22 +202,29 @@ fn workspace(
     }
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is another stage's product, used once"
+)]
 fn run(
     shared: &Shared,
     mut task: Task,
     trees: &Trees,
-    runner: RunnerFacts,
+    runner: &RunnerFacts,
+    before: JobVariables,
     caches: Vec<ResolvedCache>,
     place: Place,
     collected: &Collected,
 ) -> Result<(JobEnd, Remains), String> {
     let key = task.spec.key;
-    task.spec.variables.extend(
-        facts(&caches)
-            .into_iter()
-            .map(|(key, value)| plain(&key, &value)),
-    );
-    let known = variables(&task.spec, &runner, trees)?;
+    let of_caches = facts(&caches);
+    let known = if of_caches.is_empty() {
+        before
+    } else {
+        let of_caches = of_caches.iter().map(|(key, value)| plain(key, value));
+        task.spec.variables.extend(of_caches);
+        variables(&task.spec, runner, trees)?
+    };
     let features = Features::of(&task.spec.variables);
     let (artifacts, leases): (Vec<Artifact>, Vec<Lease>) = task.artifacts.into_iter().unzip();
     let storage = JobStorage {
@@ -249,7 +258,8 @@ fn run(
         ground: place.ground,
         rested: place.rested,
         environment: shared.environment.clone(),
-        runner,
+        variables: known.clone(),
+        version: shared.version.clone(),
         trace: TraceOptions {
             limit: shared.log_limit,
             // A person reads this as it comes, so lines have times only where the job asks for them.

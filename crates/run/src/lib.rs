@@ -40,6 +40,7 @@ mod storage;
 mod stored_run;
 mod tree_files;
 mod trees;
+mod upload;
 
 pub use control::{Control, Interrupt};
 pub use downstream::{

@@ -47,6 +47,7 @@ impl JobStorage {
             return Ok(Some(CacheOutcome::UpToDate));
         }
         let patterns = Patterns::of_cache(&cache.spec, variables);
+        patterns.said.iter().for_each(|text| trace.warning(text));
         if let Some(found) = &cache.found
             && let Some(delta) = self.delta(&found.entry, &patterns).map_err(text)?
         {

@@ -3,25 +3,25 @@
 //! With layered work trees nothing is restored while a job runs: what it finds stands below its tree from the start, and the
 //! stages only say so. What it leaves is linked out of its tree, never copied where linking is possible.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tidegate_exec::{
     CancelReason, JobVariables, Storage, StorageContext, StorageFailure, TraceWriter,
 };
-use tidegate_expr::Variable;
+use tidegate_expr::{ShellError, Variable, expand_as_shell};
 use tidegate_pipeline::{
     ArtifactSpec, Attempt, CacheOutcome, CachePolicy, CacheSpec, DependencySpec, EventKind,
     FailureReason, JobIdx, PipelineId,
 };
-use tidegate_store::{Artifact, NewArtifact, RunId, Store};
-use tidegate_workspace::{Kind, Mode, TreeError, Union, Workspace, collect_entries};
+use tidegate_store::{Artifact, RunId, Store};
+use tidegate_workspace::{Mode, TreeError, Union, Workspace};
 
 use crate::cache::{ResolvedCache, policy};
-use crate::dotenv;
 use crate::files::{Found, Wanted, entries_below, find};
 use crate::message::Message;
 use crate::pins::Pins;
@@ -44,28 +44,47 @@ pub(crate) struct Patterns {
     pub(crate) paths: Vec<String>,
     pub(crate) exclude: Vec<String>,
     pub(crate) untracked: bool,
+    /// What is to be said of those that cannot be expanded; they stay as written.
+    pub(crate) said: Vec<String>,
 }
 
 impl Patterns {
     pub(crate) fn of_cache(cache: &CacheSpec, variables: &JobVariables) -> Patterns {
+        let mut said = Vec::new();
         Patterns {
-            paths: expanded(&cache.paths, variables),
+            paths: expanded(&cache.paths, variables, &mut said),
             exclude: Vec::new(),
             untracked: cache.untracked,
+            said,
         }
     }
 
     pub(crate) fn of_artifact(artifact: &ArtifactSpec, variables: &JobVariables) -> Patterns {
+        let mut said = Vec::new();
         Patterns {
-            paths: expanded(&artifact.paths, variables),
-            exclude: expanded(&artifact.exclude, variables),
+            paths: expanded(&artifact.paths, variables, &mut said),
+            exclude: expanded(&artifact.exclude, variables, &mut said),
             untracked: artifact.untracked,
+            said,
         }
     }
 }
 
-fn expanded(texts: &[Arc<str>], variables: &JobVariables) -> Vec<String> {
-    texts.iter().map(|text| variables.expand(text)).collect()
+fn expanded(texts: &[Arc<str>], variables: &JobVariables, said: &mut Vec<String>) -> Vec<String> {
+    let texts = texts.iter();
+    texts
+        .map(|text| {
+            in_shell(text, variables).unwrap_or_else(|error| {
+                said.push(format!("invalid path \"{text}\": {error}"));
+                text.to_string()
+            })
+        })
+        .collect()
+}
+
+/// The text as the runner's helper expands it, with the variables of this moment.
+pub(crate) fn in_shell(text: &str, variables: &JobVariables) -> Result<String, ShellError> {
+    expand_as_shell(text, &|name| variables.get(name).map(Cow::from))
 }
 
 /// [`Storage`] of one job.
@@ -317,82 +336,6 @@ impl JobStorage {
         self.note(cache.index, key, outcome);
     }
 
-    fn keep_artifact(
-        &self,
-        artifact: &ArtifactSpec,
-        mode: Mode,
-        variables: &JobVariables,
-        trace: &mut TraceWriter<'_>,
-    ) -> Result<(), StorageFailure> {
-        let patterns = Patterns::of_artifact(artifact, variables);
-        let union = self.workspace.union().map_err(broken)?;
-        let found = self.find(&union, &patterns).map_err(broken)?;
-        say(&found.said, trace);
-        if found.entries.is_empty() {
-            trace.error("No files to upload");
-            return Ok(());
-        }
-        if &*artifact.kind == "dotenv" {
-            self.collect_dotenv(&union, &found, trace)?;
-        }
-        let staging = self.store.staging().map_err(broken)?;
-        let tree = staging.tree("artifacts").map_err(broken)?;
-        let taken = collect_entries(&union, found.entries, tree.path(), mode).map_err(broken)?;
-        for refused in &taken.refused {
-            trace.warning(&refused.to_string());
-        }
-        let name = artifact.name.as_deref().map(|name| variables.expand(name));
-        let name = name
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| match &*artifact.kind {
-                "archive" => "artifacts".to_owned(),
-                kind => kind.to_owned(),
-            });
-        let new = NewArtifact {
-            run: self.run,
-            job: &self.job_name,
-            attempt: self.attempt.0,
-            name: &name,
-            r#type: &artifact.kind,
-            expire_in: artifact.expire_in,
-        };
-        let kept = self.store.put_artifacts(new, tree).map_err(broken)?;
-        trace.line(&format!(
-            "Stored artifacts as \"{}\": {} files, {} bytes",
-            artifact.kind, kept.files, kept.bytes
-        ));
-        self.send(EventKind::Artifacts {
-            job: self.job,
-            attempt: self.attempt,
-            kind: artifact.kind.clone(),
-            files: kept.files,
-            bytes: kept.bytes,
-        });
-        Ok(())
-    }
-
-    fn collect_dotenv(
-        &self,
-        union: &Union,
-        found: &Found,
-        trace: &mut TraceWriter<'_>,
-    ) -> Result<(), StorageFailure> {
-        let files = found.entries.iter().filter(|e| e.kind == Kind::File);
-        let files = files.map(|entry| union.read(&entry.path));
-        let files: Vec<Vec<u8>> = files.collect::<Result<_, _>>().map_err(broken)?;
-        let variables = dotenv::parse(&files).map_err(|error| {
-            trace.error(&error.to_string());
-            failure("exit status 1".to_owned())
-        })?;
-        let mut collected = self
-            .collected
-            .dotenv
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        collected.extend(variables);
-        Ok(())
-    }
-
     /// Everything in the tree that these patterns mean.
     pub(crate) fn find(&self, union: &Union, patterns: &Patterns) -> Result<Found, TreeError> {
         let wanted = self.wanted(patterns);
@@ -439,7 +382,7 @@ impl JobStorage {
         });
     }
 
-    fn send(&self, kind: EventKind) {
+    pub(crate) fn send(&self, kind: EventKind) {
         let pipeline = PipelineId(self.run.0);
         // An error says that the run is over; nobody is left to be told.
         let _ = self.sender.send(Message::Note { pipeline, kind });
@@ -456,14 +399,14 @@ pub(crate) fn say(lines: &[(bool, String)], trace: &mut TraceWriter<'_>) {
     }
 }
 
-fn broken(error: impl std::fmt::Display) -> StorageFailure {
+pub(crate) fn broken(error: impl std::fmt::Display) -> StorageFailure {
     StorageFailure {
         message: error.to_string(),
         reason: FailureReason::RunnerSystemFailure,
     }
 }
 
-fn failure(message: String) -> StorageFailure {
+pub(crate) fn failure(message: String) -> StorageFailure {
     StorageFailure {
         message,
         reason: FailureReason::ScriptFailure,

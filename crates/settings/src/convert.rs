@@ -63,6 +63,9 @@ impl Settings {
         if self.cache.protected == Some(crate::section::Protection::Off) {
             scenario.project.separate_protected_caches = false;
         }
+        if let Some(cleared) = self.cache.cleared {
+            scenario.project.cache_counter = cleared;
+        }
         scenario.settings.extend(self.setting_variables());
     }
 

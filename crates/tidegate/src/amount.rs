@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use tidegate_settings::Size;
+
 /// Bytes with a decimal unit: `512 B`, `3.4 MB`.
 pub(crate) fn bytes(bytes: u64) -> String {
     if bytes < 1000 {
@@ -36,27 +38,9 @@ pub(crate) fn unix(moment: SystemTime) -> u64 {
     since.unwrap_or_default().as_secs()
 }
 
-/// Reads a size: a number of bytes, or with a unit `kB`, `MB`, `GB`, `TB` (upper or lower case, `B` may be left out).
+/// Reads a size as settings write it: `20GB` is 1000³ bytes a GB, `20GiB` and `20G` are 1024³.
 pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
-    let text = text.trim();
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    let factor: u64 = match unit.trim().to_ascii_lowercase().trim_end_matches('b') {
-        "" => 1,
-        "k" => 1000,
-        "m" => 1_000_000,
-        "g" => 1_000_000_000,
-        "t" => 1_000_000_000_000,
-        _ => return Err("expected a size such as 500MB or 20GB".to_owned()),
-    };
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "expected a size such as 500MB or 20GB".to_owned())?;
-    number
-        .checked_mul(factor)
-        .ok_or_else(|| "the size is too large".to_owned())
+    text.parse::<Size>().map(|size| size.0)
 }
 
 #[cfg(test)]
@@ -76,7 +60,8 @@ mod tests {
     #[test]
     fn sizes_can_be_read() {
         assert_eq!(parse_bytes("20GB"), Ok(20_000_000_000));
-        assert_eq!(parse_bytes("5 m"), Ok(5_000_000));
+        assert_eq!(parse_bytes("5 M"), Ok(5 << 20));
+        assert_eq!(parse_bytes("5KiB"), Ok(5 << 10));
         assert_eq!(parse_bytes("7"), Ok(7));
         assert!(parse_bytes("GB").is_err());
         assert!(parse_bytes("1 parsec").is_err());

@@ -107,7 +107,7 @@ pub(crate) struct CacheRmArgs {
 /// Arguments of `cache prune`.
 #[derive(Args, Debug)]
 pub(crate) struct CachePruneArgs {
-    /// All caches together may take so much, such as 20GB
+    /// All caches together may take so much: 20GB (of 1000), 20GiB or 20G (of 1024)
     #[arg(long, value_name = "SIZE", value_parser = crate::amount::parse_bytes)]
     pub max_size: Option<u64>,
     /// Those of each project may take so much

@@ -18,8 +18,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::backend::{Backend, Wanted};
 use crate::mount::{EnterError, MountPlan, Overlay, PreparedMount, Privilege, Step};
 
-/// What works for a directory. Costs a few milliseconds to find; stays true until the machine is
-/// set up otherwise.
+/// What works for a directory; stays true until the machine is set up otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
     /// In the order of [`Backend::ALL`]; the reason of one that does not work.
@@ -36,16 +35,31 @@ pub struct Unavailable {
     pub reason: String,
 }
 
-/// Tries every backend with workspaces in the existing directory `dir`.
+/// Tries every backend with workspaces in the existing directory `dir`. Costs a few milliseconds.
 pub fn probe(dir: &Path) -> Probe {
-    let reasons = match Trial::new(dir) {
-        Ok(trial) => Backend::ALL.map(|backend| trial.reason(backend)),
-        Err(error) => {
-            let reason = format!("{} cannot be written: {error}", dir.display());
-            Backend::ALL.map(|_| Some(reason.clone()))
-        }
-    };
-    Probe { reasons }
+    let trial = Trial::new(dir);
+    let trial = trial.as_ref().map_err(String::as_str);
+    Probe {
+        reasons: Backend::ALL.map(|backend| reason(trial, backend)),
+    }
+}
+
+/// The backend to use for a wish in the existing directory `dir`; tries no more than it has to.
+///
+/// # Errors
+///
+/// Nothing that was asked for works.
+pub fn choose(dir: &Path, wanted: Wanted) -> Result<Backend, Unavailable> {
+    let trial = Trial::new(dir);
+    let trial = trial.as_ref().map_err(String::as_str);
+    wanted.choose(|backend| reason(trial, backend))
+}
+
+fn reason(trial: Result<&Trial, &str>, backend: Backend) -> Option<String> {
+    match trial {
+        Ok(trial) => trial.reason(backend),
+        Err(reason) => Some(reason.to_owned()),
+    }
 }
 
 impl Probe {
@@ -62,22 +76,7 @@ impl Probe {
     ///
     /// Nothing that was asked for works.
     pub fn choose(&self, wanted: Wanted) -> Result<Backend, Unavailable> {
-        let allowed = |backend: &Backend| match wanted {
-            Wanted::Best => true,
-            Wanted::Overlay => backend.is_overlay(),
-            Wanted::Exactly(exactly) => *backend == exactly,
-        };
-        let mut reasons = Vec::new();
-        for backend in Backend::ALL.into_iter().filter(allowed) {
-            match self.reason(backend) {
-                None => return Ok(backend),
-                Some(reason) => reasons.push(format!("{backend}: {reason}")),
-            }
-        }
-        Err(Unavailable {
-            wanted,
-            reason: reasons.join("; "),
-        })
+        wanted.choose(|backend| self.reason(backend).map(str::to_owned))
     }
 
     /// Every backend, best first, with the reason of each that does not work.
@@ -88,13 +87,40 @@ impl Probe {
     }
 }
 
+impl Wanted {
+    /// The best backend that is meant and for which there is no reason against it.
+    fn choose(self, reason: impl Fn(Backend) -> Option<String>) -> Result<Backend, Unavailable> {
+        let allowed = |backend: &Backend| match self {
+            Wanted::Best => true,
+            Wanted::Overlay => backend.is_overlay(),
+            Wanted::Exactly(exactly) => *backend == exactly,
+        };
+        let mut reasons = Vec::new();
+        for backend in Backend::ALL.into_iter().filter(allowed) {
+            match reason(backend) {
+                None => return Ok(backend),
+                Some(reason) => reasons.push(format!("{backend}: {reason}")),
+            }
+        }
+        Err(Unavailable {
+            wanted: self,
+            reason: reasons.join("; "),
+        })
+    }
+}
+
 /// A small tree to try backends on.
 struct Trial {
     tmp: tempfile::TempDir,
 }
 
 impl Trial {
-    fn new(dir: &Path) -> io::Result<Self> {
+    /// An error is the reason why nothing works.
+    fn new(dir: &Path) -> Result<Self, String> {
+        Self::make(dir).map_err(|error| format!("{} cannot be written: {error}", dir.display()))
+    }
+
+    fn make(dir: &Path) -> io::Result<Self> {
         let tmp = tempfile::Builder::new().prefix(".probe-").tempdir_in(dir)?;
         std::fs::create_dir_all(tmp.path().join("lower/dir"))?;
         std::fs::write(tmp.path().join("lower/file"), "content")?;
@@ -106,10 +132,7 @@ impl Trial {
         match backend {
             Backend::OverlayRoot => self.overlay(Privilege::Own),
             Backend::OverlayUser => self.overlay(Privilege::UserNamespace),
-            Backend::Reflink => self
-                .reflink()
-                .err()
-                .map(|errno| reflink_reason(errno).to_owned()),
+            Backend::Reflink => self.reflink().err().map(reflink_reason),
             Backend::Copy => None,
         }
     }
@@ -221,15 +244,16 @@ fn use_as_a_job_does() -> Result<(), EnterError> {
     attempt().map_err(|errno| EnterError::new(Step::Use, errno))
 }
 
-fn reflink_reason(errno: Errno) -> &'static str {
-    match errno {
+fn reflink_reason(errno: Errno) -> String {
+    let reason = match errno {
         Errno::OPNOTSUPP | Errno::NOTTY | Errno::INVAL | Errno::NOSYS => {
             "the file system cannot clone files (XFS and btrfs can)"
         }
         Errno::XDEV => "files cannot be cloned between these mounts",
         Errno::PERM | Errno::ACCESS => "cloning files is not permitted here",
-        _ => "cloning a file failed",
-    }
+        _ => return format!("cloning a file failed: {errno}"),
+    };
+    reason.to_owned()
 }
 
 fn overlay_reason(privilege: Privilege, error: EnterError) -> String {

@@ -61,7 +61,7 @@ struct Dirs {
 
 impl Driver {
     pub(crate) fn new(
-        run: JobRun,
+        mut run: JobRun,
         births: Births,
         logins: Logins,
         canceller: Canceller,
@@ -71,17 +71,9 @@ impl Driver {
             project: utf8(&run.project_dir)?.into(),
             temp: utf8(&run.temp_dir)?.into(),
         };
-        let variables = JobVariables::of(
-            &run.spec,
-            &features,
-            &run.runner,
-            utf8(&run.builds_dir)?,
-            &dirs.project,
-            &dirs.temp,
-        );
+        let variables = std::mem::take(&mut run.variables);
         let settings = Settings::of(&variables, run.spec.timeout);
         let login = logins.known(run.spec.shell, &run.environment);
-        let mut run = run;
         let trace = trace(&mut run, &variables, &features);
         Ok(Self {
             run,
@@ -152,7 +144,7 @@ impl Driver {
     }
 
     fn header(&mut self) {
-        let version = format!("Running with tidegate {}", self.run.runner.version);
+        let version = format!("Running with tidegate {}", self.run.version);
         let complaints: Vec<String> = self
             .features
             .complaints

@@ -14,13 +14,14 @@ pub(crate) mod owner;
 mod place;
 pub(crate) mod protocol;
 mod signals;
+mod spawn;
 mod zygote;
 
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode, Stdio};
+use std::os::unix::ffi::OsStrExt;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -168,7 +169,7 @@ impl Job {
 
     /// Starts the shell of a stage; one that cannot be started has ended with 127, as in a shell.
     fn start(&self, socket: BorrowedFd<'_>, shell: Shell) -> io::Result<Option<Stage>> {
-        let started = self.spawn(shell).and_then(|shell| {
+        let started = self.spawn(&shell).and_then(|shell| {
             let watch = rustix::process::pidfd_open(shell, PidfdFlags::empty())?;
             Ok(Stage {
                 shell,
@@ -194,25 +195,22 @@ impl Job {
     }
 
     /// A shell that reads the script on its standard input (reference `runner.md` §3.1).
-    fn spawn(&self, shell: Shell) -> io::Result<Pid> {
-        let environment = shell.environment()?;
-        let mut command = Command::new(&self.start.program);
-        command
-            .arg0(&self.start.shell)
-            .args(shell.kind.arguments())
-            .current_dir(&self.start.work_dir)
-            .env_clear()
-            .envs(environment)
-            .stdin(Stdio::from(shell.script))
-            .stdout(Stdio::from(shell.output.try_clone()?))
-            .stderr(Stdio::from(shell.output))
-            .process_group(0);
-        let child = command.spawn()?;
-        // Its status is collected by `descendants::reap`, which takes all children alike.
-        i32::try_from(child.id())
-            .ok()
-            .and_then(Pid::from_raw)
-            .ok_or_else(|| io::Error::other("the shell has no process id"))
+    ///
+    /// Its status is collected by `descendants::reap`, which takes all children alike.
+    fn spawn(&self, shell: &Shell) -> io::Result<Pid> {
+        // Before each shell: a stage may have moved the directory and made another.
+        rustix::process::chdir(&self.start.work_dir)?;
+        let words = shell.kind.arguments().iter().map(|word| word.as_bytes());
+        let name = std::iter::once(self.start.shell.as_bytes());
+        let arguments: io::Result<Vec<_>> = name.chain(words).map(spawn::c_string).collect();
+        let program = spawn::Program {
+            path: &self.start.program,
+            arguments: &arguments?,
+            environment: &shell.read_environment()?,
+            input: shell.script.as_fd(),
+            output: shell.output.as_fd(),
+        };
+        program.start()
     }
 }
 

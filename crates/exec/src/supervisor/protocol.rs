@@ -245,18 +245,8 @@ impl ShellStart {
 
 impl Shell {
     /// Reads its variables.
-    pub(crate) fn environment(&self) -> io::Result<Vec<(OsString, OsString)>> {
-        let words = read_words(&self.environment)?;
-        let variable = |word: OsString| {
-            let bytes = word.as_bytes();
-            let at = bytes.iter().position(|byte| *byte == b'=')?;
-            let (key, value) = (bytes.get(..at)?, bytes.get(at + 1..)?);
-            Some((
-                OsStr::from_bytes(key).into(),
-                OsStr::from_bytes(value).into(),
-            ))
-        };
-        Ok(words.into_iter().filter_map(variable).collect())
+    pub(crate) fn read_environment(&self) -> io::Result<Vec<u8>> {
+        read_bytes(&self.environment)
     }
 }
 
@@ -355,9 +345,14 @@ pub(super) fn in_memory(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-pub(super) fn read_words(file: &OwnedFd) -> io::Result<Vec<OsString>> {
+fn read_bytes(file: &OwnedFd) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::from(file.try_clone()?).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+pub(super) fn read_words(file: &OwnedFd) -> io::Result<Vec<OsString>> {
+    let bytes = read_bytes(file)?;
     let words = bytes.split_inclusive(|byte| *byte == 0);
     let word = |bytes: &[u8]| Some(OsString::from_vec(bytes.strip_suffix(&[0])?.to_vec()));
     Ok(words.filter_map(word).collect())

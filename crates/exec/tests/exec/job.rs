@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_exec::{
-    Environment, JobRun, RunnerFacts, ShellExecutor, Storage, StorageContext, StorageFailure,
-    SupervisorCommand, TraceOptions, TraceSink, TraceWriter,
+    Environment, Features, JobRun, JobVariables, RunnerFacts, ShellExecutor, Storage,
+    StorageContext, StorageFailure, SupervisorCommand, TraceOptions, TraceSink, TraceWriter,
 };
 use tidegate_pipeline::{
     ArtifactSpec, Attempt, CacheSpec, DependencySpec, GitSpec, JobIdx, JobKey, JobSpec, PipelineId,
@@ -54,11 +54,24 @@ pub(crate) fn step(name: &str, script: &[&str]) -> StepSpec {
 pub(crate) fn run(dir: &Path, spec: JobSpec, sink: Box<dyn TraceSink>) -> JobRun {
     let project_dir = dir.join("project");
     std::fs::create_dir_all(&project_dir).expect("the directory can be made");
+    let runner = RunnerFacts {
+        short_token: "local".to_owned(),
+        version: "0.0.0".to_owned(),
+        revision: "0".to_owned(),
+        concurrent_id: 0,
+        concurrent_project_id: 0,
+    };
+    let temp_dir = dir.join("project.tmp");
+    let [builds, project, temp] =
+        [dir, &project_dir, &temp_dir].map(|path| path.to_str().expect("paths of tests are text"));
+    let features = Features::of(&spec.variables);
     JobRun {
+        variables: JobVariables::of(&spec, &features, &runner, builds, project, temp),
+        version: runner.version,
         spec: Arc::new(spec),
         project_dir,
         builds_dir: dir.to_owned(),
-        temp_dir: dir.join("project.tmp"),
+        temp_dir,
         ground: None,
         rested: None,
         environment: Environment::clean([
@@ -66,13 +79,6 @@ pub(crate) fn run(dir: &Path, spec: JobSpec, sink: Box<dyn TraceSink>) -> JobRun
             ("HOME".into(), dir.as_os_str().to_owned()),
             ("LANG".into(), "C".into()),
         ]),
-        runner: RunnerFacts {
-            short_token: "local".to_owned(),
-            version: "0.0.0".to_owned(),
-            revision: "0".to_owned(),
-            concurrent_id: 0,
-            concurrent_project_id: 0,
-        },
         trace: TraceOptions {
             limit: TraceOptions::DEFAULT_LIMIT,
             timestamps: None,

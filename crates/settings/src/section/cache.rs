@@ -20,6 +20,8 @@ pub struct Cache {
     pub max_age: Option<Period>,
     /// Which jobs use the caches of protected refs.
     pub protected: Option<Protection>,
+    /// How often the project's caches were cleared on GitLab, which stands at the end of its keys; 0: never.
+    pub cleared: Option<u64>,
     /// A cache shared with other machines.
     pub remote: RemoteCache,
 }
@@ -184,6 +186,7 @@ impl Cache {
             max_project_size: self.max_project_size.or(below.max_project_size),
             max_age: self.max_age.or(below.max_age),
             protected: self.protected.or(below.protected),
+            cleared: self.cleared.or(below.cleared),
             remote: self.remote.over(below.remote),
         }
     }

@@ -59,9 +59,8 @@ impl Machine {
         std::fs::create_dir_all(data_dir)
             .map_err(|error| failed("make the directory of the store", &error))?;
         let store = Store::open(data_dir).map_err(|error| failed("open the store", &error))?;
-        let backend = probe::probe(data_dir)
-            .choose(wanted)
-            .map_err(|error| failed("make work trees", &error))?;
+        let backend =
+            probe::choose(data_dir, wanted).map_err(|error| failed("make work trees", &error))?;
         Ok(Machine {
             global: global.clone(),
             store,

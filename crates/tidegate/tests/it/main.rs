@@ -1,8 +1,10 @@
 //! Tests from outside: the binary on temporary repositories.
 
+mod artifact_keywords;
 mod auto_cancel;
 mod broken;
 mod cache;
+mod cache_keywords;
 mod downstream;
 mod durability;
 mod files;
