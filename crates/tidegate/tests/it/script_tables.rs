@@ -52,11 +52,7 @@ const SH: &[Row] = &[
     (&["if true", "then echo T", "fi"], 0, "T"),
     (&["cat <<EOF\nx $((2 + 2))\nEOF"], 0, "x 4"),
     (&["set +e", "false", "echo x"], 0, "x"),
-    (
-        &["printf %s 'a \"b\" `c` $d \\e'"],
-        0,
-        "a \"b\" `c` $d \\e",
-    ),
+    (&["printf %s 'a \"b\" `c` $d \\e'"], 0, "a \"b\" `c` $d \\e"),
     (
         &["printf %s \"$SPECIAL\""],
         0,
