@@ -104,6 +104,24 @@ fn a_document_over_several_items_swallows_the_echo_of_the_next() {
 }
 
 #[test]
+fn a_last_line_without_a_line_break_is_shown() {
+    let repo = repository("a: {script: ['printf %s unfinished; exit 3']}\n");
+    let ended = repo.run(&["run"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.shown());
+    assert!(
+        ended.stdout.contains("a | unfinished\n"),
+        "{}",
+        ended.shown()
+    );
+    assert!(
+        ended.stderr.contains("  | unfinished\n"),
+        "{}",
+        ended.shown()
+    );
+    assert_eq!(printed(&repo, "a")[0], "unfinished");
+}
+
+#[test]
 fn variables_that_are_files_are_files_until_the_job_ends() {
     let repo = repository(
         "a:\n  script:\n    - echo \"path $CERT\"\n    - echo \"temporary $RUNNER_TEMP_PROJECT_DIR\"\n    - wc -c < \"$CERT\"\n    - cat \"$CERT\"; echo\n\
