@@ -1,9 +1,11 @@
 //! Runs a command of the user's settings for what it prints: a secret, a token.
 
+mod kin;
+
 use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -31,7 +33,8 @@ const MOST: u64 = 1 << 20;
 
 /// Returns what `command`, read by `sh`, prints to standard output within `limit`.
 ///
-/// It runs in the process group of this program, so that it can ask the person at the terminal; its standard error is ours.
+/// It runs in the process group of this program, so that it can ask the person at the terminal; its standard error is ours. When it
+/// takes too long or prints too much, everything it started ends with it; what it leaves behind otherwise, such as an agent, stays.
 ///
 /// # Errors
 /// It could not be started, failed, took too long or printed too much.
@@ -41,11 +44,13 @@ pub fn output_of(
     environment: &[(OsString, OsString)],
     limit: Duration,
 ) -> Result<Vec<u8>, CommandError> {
+    let mark = kin::mark();
     let mut child = Command::new("sh")
         .args(["-c", command])
         .current_dir(directory)
         .env_clear()
         .envs(environment.iter().map(|(key, value)| (key, value)))
+        .env(kin::VARIABLE, &mark)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -62,14 +67,11 @@ pub fn output_of(
         let _ = sender.send(bytes);
     });
     let Ok(bytes) = receiver.recv_timeout(limit) else {
-        // An error says that it is gone already.
-        let _ = child.kill();
-        let _ = child.wait();
+        end(&mut child, &mark);
         return Err(CommandError::TooLong(limit));
     };
     if bytes.len() as u64 > MOST {
-        let _ = child.kill();
-        let _ = child.wait();
+        end(&mut child, &mark);
         return Err(CommandError::TooMuch(MOST));
     }
     let status = child.wait().map_err(CommandError::Start)?;
@@ -80,8 +82,18 @@ pub fn output_of(
     }
 }
 
+fn end(child: &mut Child, mark: &str) {
+    kin::end(child.id(), mark);
+    // An error says that it is gone already.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+    use std::time::Instant;
+
     use super::*;
 
     fn output(command: &str, limit: Duration) -> Result<Vec<u8>, CommandError> {
@@ -101,5 +113,43 @@ mod tests {
         assert!(matches!(slow, CommandError::TooLong(_)), "{slow}");
         let much = output("yes", minute).expect_err("it never ends");
         assert!(matches!(much, CommandError::TooMuch(_)), "{much}");
+    }
+
+    #[test]
+    fn nothing_of_a_command_that_takes_too_long_is_left() {
+        let place = tempfile::tempdir().expect("a directory can be made");
+        let command = format!(
+            "cd '{}'; sleep 600 & echo $! > plain; setsid sh -c 'echo $$ > session; sleep 600' & \
+             (setsid sleep 600 & echo $! > daemon) & env -i sh -c 'echo $$ > bare; /bin/sleep 600'",
+            place.path().display()
+        );
+        let slow = output(&command, Duration::from_millis(700)).expect_err("it is slow");
+        assert!(matches!(slow, CommandError::TooLong(_)), "{slow}");
+        for name in ["plain", "session", "daemon", "bare"] {
+            let pid = std::fs::read_to_string(place.path().join(name)).expect("it was written");
+            let process = PathBuf::from(format!("/proc/{}/stat", pid.trim()));
+            let ended = || match std::fs::read_to_string(&process) {
+                Ok(stat) => stat.contains(") Z "),
+                Err(_) => true,
+            };
+            let began = Instant::now();
+            while !ended() {
+                assert!(began.elapsed() < Duration::from_secs(5), "{name} is left");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_command_that_succeeds_leaves_behind_stays() {
+        let agent = "sleep 60 >/dev/null 2>&1 & echo $!";
+        let pid = output(agent, Duration::from_secs(60)).expect("it succeeds");
+        let pid: i32 = String::from_utf8_lossy(&pid)
+            .trim()
+            .parse()
+            .expect("a number");
+        let pid = rustix::process::Pid::from_raw(pid).expect("a process");
+        let ended = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        assert!(ended.is_ok(), "it is not there: {ended:?}");
     }
 }

@@ -43,7 +43,7 @@ pub(crate) enum Ink {
     Dim,
 }
 
-/// What became of a condition.
+/// What became of a condition, or of a job.
 #[derive(Clone, Copy)]
 pub(crate) enum Mark {
     /// It holds.
@@ -54,6 +54,10 @@ pub(crate) enum Mark {
     NotTried,
     /// Something to know.
     Note,
+    /// It is at work.
+    Busy,
+    /// Its turn has not come.
+    Waiting,
 }
 
 impl Look {
@@ -75,17 +79,25 @@ impl Look {
 
     /// A mark of one character.
     pub(crate) fn mark(self, mark: Mark) -> String {
-        let unicode = self.symbols == Symbols::Unicode;
-        let (ink, text) = match (mark, unicode) {
-            (Mark::Yes, true) => (Ink::Good, "✓"),
-            (Mark::Yes, false) => (Ink::Good, "+"),
-            (Mark::No, true) => (Ink::Bad, "✗"),
-            (Mark::No, false) => (Ink::Bad, "x"),
-            (Mark::NotTried, true) => (Ink::Dim, "–"),
-            (Mark::NotTried, false) => (Ink::Dim, "-"),
-            (Mark::Note, _) => (Ink::Careful, "!"),
-        };
+        let (text, ink) = self.plain_mark(mark);
         self.ink(ink, text)
+    }
+
+    /// A mark of one character without its colour, and that.
+    pub(crate) fn plain_mark(self, mark: Mark) -> (&'static str, Ink) {
+        let unicode = self.symbols == Symbols::Unicode;
+        match (mark, unicode) {
+            (Mark::Yes, true) => ("✓", Ink::Good),
+            (Mark::Yes, false) => ("+", Ink::Good),
+            (Mark::No, true) => ("✗", Ink::Bad),
+            (Mark::No, false) => ("x", Ink::Bad),
+            (Mark::NotTried, true) => ("–", Ink::Dim),
+            (Mark::NotTried, false) => ("-", Ink::Dim),
+            (Mark::Note, _) => ("!", Ink::Careful),
+            (Mark::Busy, _) => (">", Ink::Heading),
+            (Mark::Waiting, true) => ("·", Ink::Dim),
+            (Mark::Waiting, false) => (".", Ink::Dim),
+        }
     }
 
     /// An arrow that points at what is needed.

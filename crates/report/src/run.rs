@@ -1,8 +1,9 @@
 //! A run for people: what happens line by line, and how it ended.
 
+mod counts;
 mod html;
-mod job_table;
 mod junit;
+mod live_tree;
 mod log_lines;
 mod plain;
 mod progress;
@@ -14,8 +15,8 @@ mod tests;
 mod timestamp;
 
 pub use html::html;
-pub use job_table::job_table;
 pub use junit::junit;
+pub use live_tree::{Space, live_tree};
 pub use log_lines::{LogLines, Shown};
 pub use plain::PlainRun;
 pub use progress::{JobProgress, Progress};

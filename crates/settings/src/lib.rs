@@ -21,6 +21,6 @@ pub use section::{
     Cache, CacheAccess, CacheFormat, CachePlace, Dialect, Edition, Environment, Includes, Limits,
     Lint, ProjectMapping, ProjectSection, Protection, RemoteCache, RemoteCredentials,
     RemoteSection, RoleName, Run, ServerSection, ServerUrl, Service, SettingValue, SettingValues,
-    Settings, Source, Sources, TemplateMapping, VariableName, Variables, Workspace,
+    Settings, Shell, Source, Sources, TemplateMapping, VariableName, Variables, Workspace,
 };
 pub use value::{GitlabVersion, Period, Size};

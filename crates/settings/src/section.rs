@@ -120,6 +120,8 @@ pub struct Run {
     pub jobs: Option<NonZeroUsize>,
     /// How job trees are made.
     pub workspace: Option<Workspace>,
+    /// What reads the scripts of jobs.
+    pub shell: Option<Shell>,
     /// Timeout of jobs that name none.
     pub default_timeout: Option<Period>,
     /// Bytes of a job's log.
@@ -130,6 +132,16 @@ pub struct Run {
     pub keep_runs: Option<NonZeroUsize>,
     /// Runs begun longer ago go.
     pub max_run_age: Option<Period>,
+}
+
+/// What reads the scripts of jobs, `shell` of GitLab Runner's configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shell {
+    /// Bash.
+    Bash,
+    /// Whatever is called `sh`.
+    Sh,
 }
 
 /// How job trees are made.
@@ -354,6 +366,7 @@ impl Run {
         Run {
             jobs: self.jobs.or(below.jobs),
             workspace: self.workspace.or(below.workspace),
+            shell: self.shell.or(below.shell),
             default_timeout: self.default_timeout.or(below.default_timeout),
             log_limit: self.log_limit.or(below.log_limit),
             environment: self.environment.or(below.environment),

@@ -135,7 +135,7 @@ fn an_unknown_key_is_told_with_file_line_key_and_what_was_meant() {
     assert_eq!(
         told("dialect = \"gitlab\"\n\n[run]\njbos = 3\n"),
         "read /p/tidegate.toml:4:1: `run.jbos`: unknown field `jbos`, expected one of `jobs`, \
-         `workspace`, `default_timeout`, `log_limit`, `environment`, `keep_runs`, `max_run_age`; did you mean `jobs`?"
+         `workspace`, `shell`, `default_timeout`, `log_limit`, `environment`, `keep_runs`, `max_run_age`; did you mean `jobs`?"
     );
     assert_eq!(
         told("[includes.projects]\n\"g/p\" = { url = \"x\", reff = \"a\" }"),

@@ -3,6 +3,7 @@
 mod json;
 mod live;
 mod plain;
+mod screen;
 
 use std::io::{IsTerminal, stderr, stdout};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub(crate) trait View: Observer {
     fn close(&mut self);
 }
 
-/// The view that fits: events for programs, a live table on a terminal, prefixed lines otherwise.
+/// The view that fits: events for programs, a live tree on a terminal that can be drawn on, prefixed lines otherwise.
 pub(crate) fn view(
     pipeline: Arc<Pipeline>,
     global: &Global,
@@ -36,7 +37,8 @@ pub(crate) fn view(
         return Box::new(Json::new(pipeline));
     }
     let style = style(global.color, &stdout());
-    if stdout().is_terminal() && stderr().is_terminal() && !quiet {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if stdout().is_terminal() && stderr().is_terminal() && !quiet && !dumb {
         Box::new(Live::new(pipeline, style))
     } else {
         Box::new(Plain::new(pipeline, style, quiet))

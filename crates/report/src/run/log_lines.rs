@@ -55,59 +55,79 @@ impl LogLines {
 
     fn show_pending(&mut self, show: &mut impl FnMut(Shown<'_>)) {
         let raw = std::mem::take(&mut self.pending);
-        let text = String::from_utf8_lossy(&raw);
-        for name in sections(&text) {
-            show(Shown::Section(name));
-        }
-        if let Some(line) = visible(&text, self.style) {
-            show(Shown::Line(&line));
-        }
+        pieces(&String::from_utf8_lossy(&raw), self.style, show);
         self.pending = raw;
         self.pending.clear();
     }
 }
 
-/// Names of the sections that begin in a line.
-fn sections(line: &str) -> impl Iterator<Item = &str> {
-    line.split("section_start:").skip(1).filter_map(|rest| {
-        let (seconds, rest) = rest.split_once(':')?;
-        let name = rest.split(['\r', '[']).next()?;
-        seconds
-            .bytes()
-            .all(|byte| byte.is_ascii_digit())
-            .then_some(name)
+/// Hands out what a line of a log shows: a marker ends what was printed before it, as on GitLab's pages; a line of nothing but markers
+/// shows nothing.
+fn pieces(line: &str, style: Style, show: &mut impl FnMut(Shown<'_>)) {
+    let mut rest = line;
+    let mut marked = false;
+    while let Some((at, marker)) = next_marker(rest) {
+        marked = true;
+        let text = visible(&rest[..at], style);
+        if !text.is_empty() {
+            show(Shown::Line(&text));
+        }
+        if let Some(name) = marker.begins {
+            show(Shown::Section(name));
+        }
+        rest = &rest[at + marker.length..];
+    }
+    let text = visible(rest, style);
+    if !marked || !text.is_empty() {
+        show(Shown::Line(&text));
+    }
+}
+
+/// `section_start:<seconds>:<name>` or its counterpart, with options and all up to the carriage return.
+struct Marker<'a> {
+    /// The section that begins.
+    begins: Option<&'a str>,
+    /// In bytes.
+    length: usize,
+}
+
+/// The first marker of a text, and where it stands.
+fn next_marker(text: &str) -> Option<(usize, Marker<'_>)> {
+    let mut from = 0;
+    while let Some(found) = text[from..].find("section_") {
+        let at = from + found;
+        if let Some(marker) = marker(&text[at..]) {
+            return Some((at, marker));
+        }
+        from = at + "section_".len();
+    }
+    None
+}
+
+/// The marker a text begins with.
+fn marker(text: &str) -> Option<Marker<'_>> {
+    let begins = text.strip_prefix("section_start:");
+    let rest = begins.or_else(|| text.strip_prefix("section_end:"))?;
+    let (seconds, rest) = rest.split_once(':')?;
+    let is_time = !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit());
+    let whole = rest.split('\r').next()?;
+    let name = whole.split('[').next()?;
+    let end = text.len() - rest.len() + whole.len();
+    is_time.then_some(Marker {
+        begins: begins.map(|_| name),
+        length: (end + 1).min(text.len()),
     })
 }
 
-/// What a terminal shows of a line; `None` for a line that held nothing but section markers.
-fn visible(line: &str, style: Style) -> Option<String> {
+/// What a terminal shows of a line: a carriage return begins it anew.
+fn visible(line: &str, style: Style) -> String {
     let mut shown = "";
-    let mut marked = false;
     for part in line.trim_end_matches('\r').split('\r') {
-        let part = match part
-            .find("section_start:")
-            .or_else(|| part.find("section_end:"))
-        {
-            Some(at) if is_marker(&part[at..]) => {
-                marked = true;
-                &part[..at]
-            }
-            _ => part,
-        };
         if !without_escapes(part, Style::Plain).is_empty() {
             shown = part;
         }
     }
-    let text = without_escapes(shown, style);
-    (!marked || !text.is_empty()).then_some(text)
-}
-
-/// Whether the text is `section_start:<seconds>:<name>` or its counterpart.
-fn is_marker(text: &str) -> bool {
-    let mut parts = text.splitn(3, ':').skip(1);
-    parts.next().is_some_and(|seconds| {
-        !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit())
-    }) && parts.next().is_some()
+    without_escapes(shown, style)
 }
 
 /// Drops escape sequences, all but colours where colours are wanted, and control characters.
@@ -170,6 +190,18 @@ mod tests {
         let log = "section_start:1700000000:step_script\r\u{1b}[0K\u{1b}[0K\u{1b}[36;1mExecuting\u{1b}[0;m\n\
                    \u{1b}[32;1m$ echo\u{1b}[0;m\n\nsection_end:1700000001:step_script\r\u{1b}[0K\n";
         assert_eq!(lines(Style::Plain, &[log]), ["Executing", "$ echo", ""]);
+    }
+
+    #[test]
+    fn what_a_section_printed_last_stays_without_a_line_break() {
+        let log = "one\ntwosection_end:1:a\r\u{1b}[0Ksection_start:2:b\r\u{1b}[0K\u{1b}[36;1mNext\u{1b}[0;m\n\
+                   section_x section_end:x:y\n";
+        let expected = ["one", "two", "Next", "section_x section_end:x:y"];
+        assert_eq!(lines(Style::Plain, &[log]), expected);
+        assert_eq!(
+            lines(Style::Coloured, &["done\rsection_end:1:a\r\u{1b}[0K\n"]),
+            ["done"]
+        );
     }
 
     #[test]

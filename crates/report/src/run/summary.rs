@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style as Paint};
-use tidegate_pipeline::{Presence, Reason, Status};
+use tidegate_pipeline::{Reason, Status};
 
+use super::counts::Counts;
 use super::progress::JobProgress;
 use super::results::results;
 use super::run_progress::RunProgress;
@@ -119,60 +120,6 @@ fn closing_line(run: &RunProgress, style: Style) -> String {
     };
     let counted = counts.text();
     format!("\n{paint}pipeline {verdict}{paint:#} in {took}: {counted}\n")
-}
-
-#[derive(Default)]
-struct Counts {
-    passed: usize,
-    elsewhere: usize,
-    cached: usize,
-    failed: usize,
-    allowed: usize,
-    canceled: usize,
-    skipped: usize,
-    waiting: usize,
-}
-
-impl Counts {
-    fn count(&mut self, job: &JobProgress, presence: Presence) {
-        let cached = presence == Presence::Satisfied && job.duration.is_none();
-        let slot = match job.status {
-            Status::Success if cached || matches!(job.reason, Reason::CacheHit { .. }) => {
-                &mut self.cached
-            }
-            Status::Success if job.would_trigger.is_some() => &mut self.elsewhere,
-            Status::Success => &mut self.passed,
-            Status::Failed if job.allow_failure => &mut self.allowed,
-            Status::Failed => &mut self.failed,
-            Status::Canceled | Status::Canceling => &mut self.canceled,
-            Status::Skipped => &mut self.skipped,
-            _ => &mut self.waiting,
-        };
-        *slot += 1;
-    }
-
-    fn text(&self) -> String {
-        let all = [
-            (self.passed, "passed"),
-            (self.elsewhere, "not triggered"),
-            (self.cached, "already done"),
-            (self.failed, "failed"),
-            (self.allowed, "failed but allowed to"),
-            (self.canceled, "canceled"),
-            (self.skipped, "skipped"),
-            (self.waiting, "waiting"),
-        ];
-        let said: Vec<String> = all
-            .iter()
-            .filter(|(n, _)| *n > 0)
-            .map(|(n, word)| format!("{n} {word}"))
-            .collect();
-        if said.is_empty() {
-            "no jobs".to_owned()
-        } else {
-            said.join(", ")
-        }
-    }
 }
 
 /// One word for where a job stands.

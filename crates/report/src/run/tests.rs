@@ -6,10 +6,10 @@ use tidegate_pipeline::{
     Attempt, Event, EventKind, FailureReason, JobIdx, JobKey, PipelineId, Reason, Status,
 };
 
-use super::{RunProgress, html, job_table, junit, summary};
+use super::{RunProgress, html, junit, summary};
 use crate::testing::Draft;
 
-const BEGAN: u64 = 1_700_000_000_000;
+pub(super) const BEGAN: u64 = 1_700_000_000_000;
 
 /// One job of each end.
 fn ended() -> RunProgress {
@@ -130,7 +130,7 @@ fn the_page_tells_every_job_and_failure_and_escapes_what_users_wrote() {
 }
 
 /// A trigger job with the pipeline of its second try, which has a trigger job of its own; that one's pipeline runs.
-fn nested() -> RunProgress {
+pub(super) fn nested() -> RunProgress {
     let mut outer = Draft::new(&["test"]);
     outer.job("before", "test");
     outer.job("t", "test");
@@ -180,20 +180,6 @@ fn jobs_of_downstream_pipelines_go_by_the_trigger_jobs_above_them_and_old_tries_
         .flat_map(|member| member.jobs().map(|(at, _)| member.name(at).into_owned()))
         .collect();
     assert_eq!(names, ["before", "t", "t/u", "t/u/deep"]);
-}
-
-#[test]
-fn the_table_indents_jobs_of_downstream_pipelines() {
-    let table = job_table(&nested(), BEGAN, 60, 9, crate::Style::Plain);
-    assert_eq!(
-        table,
-        [
-            "> t 0.0s",
-            "  > t/u 0.0s",
-            "    > t/u/deep 0.0s",
-            "  0 of 4 jobs done, 3 running"
-        ]
-    );
 }
 
 #[test]

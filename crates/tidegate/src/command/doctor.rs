@@ -9,7 +9,7 @@ use tidegate_remote::{Access, Format as RemoteFormat};
 use tidegate_store::{Depth, Store};
 use tidegate_workspace::{Wanted, probe};
 
-use super::machine::providers;
+use super::machine::{on_path, providers};
 use super::unsupported;
 use crate::cli::{Format, Global};
 use crate::exit::{Exit, Failure};
@@ -85,11 +85,7 @@ fn as_json(finding: &Finding) -> Value {
 
 /// Whether a program is on the search path.
 fn tool(name: &'static str, otherwise: Health, without: &str) -> Finding {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .map(|dir| dir.join(name))
-        .find(|path| path.is_file());
-    match found {
+    match on_path(name) {
         Some(path) => good(name, path.display().to_string()),
         None => Finding {
             what: name,

@@ -1,15 +1,16 @@
 //! What this machine gives a run: the store, a way to make work trees, an executor.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_exec::{Environment, ShellExecutor, TraceOptions};
-use tidegate_pipeline::CacheSuffix;
+use tidegate_pipeline::{CacheSuffix, ShellKind};
 use tidegate_run::{
     Base, Begun, Pins, Providers, RemoteCaches, Resumption, RunSetup, SecretSource, StoredRun,
 };
-use tidegate_settings::{Source, Sources};
+use tidegate_settings::{Shell, Source, Sources};
 use tidegate_store::Store;
 use tidegate_workspace::{Backend, Wanted as WantedBackend, probe};
 
@@ -164,4 +165,21 @@ fn cores() -> NonZeroUsize {
 
 pub(super) fn failed(what: &str, error: &dyn std::fmt::Display) -> Failure {
     Failure::unusable(format!("failed to {what}: {error}"))
+}
+
+/// What reads the scripts of jobs: what the settings say, else bash where there is one.
+pub(super) fn shell(project: &Project) -> ShellKind {
+    match project.settings.run.shell {
+        Some(Shell::Bash) => ShellKind::Bash,
+        Some(Shell::Sh) => ShellKind::Sh,
+        None if on_path("bash").is_some() => ShellKind::Bash,
+        None => ShellKind::Sh,
+    }
+}
+
+/// Where a program is on the search path.
+pub(super) fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = std::env::split_paths(&path).map(|dir| dir.join(name));
+    found.find(|path| path.is_file())
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tidegate_config::Loaded;
-use tidegate_pipeline::{GitSpec, Pipeline, Presence, ShellKind, Status};
+use tidegate_pipeline::{GitSpec, Pipeline, Presence, Status};
 use tidegate_plan::{Detail, Outcome, Plan};
 use tidegate_report::run::{RunProgress, html, junit, summary};
 use tidegate_run::{
@@ -23,7 +23,7 @@ use tidegate_world::{
     Subject, Submodule, job_repository, submodules, tracked_paths, write_committed,
 };
 
-use super::machine::{Machine, failed, providers};
+use super::machine::{Machine, failed, providers, shell};
 use super::selection::chosen;
 use super::unsupported::Means;
 use super::{
@@ -306,7 +306,7 @@ pub(crate) fn facts(project: &Project, pipeline: Arc<Pipeline>) -> StoredRun {
             .run
             .default_timeout
             .map_or(DEFAULT_TIMEOUT, |period| period.0),
-        shell: ShellKind::Bash,
+        shell: shell(project),
         origin: Origin::text(project),
         base_of: None,
     }

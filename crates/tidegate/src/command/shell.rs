@@ -11,7 +11,7 @@ use tidegate_plan::Detail;
 use tidegate_run::{Base, JobPlace, ShellSetup, StoredRun};
 use tidegate_store::RunId;
 
-use super::machine::{Machine, environment, failed, providers};
+use super::machine::{Machine, environment, failed, on_path, providers};
 use super::past::{Past, failure, found_jobs, jobs_named};
 use super::run::{Keep, base, facts, missing_artifacts_of, pipeline_of};
 use super::run_tree::RunTree;
@@ -119,7 +119,10 @@ fn enter(place: &JobPlace, args: &ShellArgs) -> Result<Exit, Failure> {
             command.args(arguments);
             command
         }
-        None => Command::new("bash"),
+        None => Command::new(match on_path("bash") {
+            Some(_) => "bash",
+            None => "sh",
+        }),
     };
     place
         .enter(&mut command)

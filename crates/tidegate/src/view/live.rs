@@ -1,55 +1,53 @@
-//! A live table of running jobs at the bottom of the terminal, with what ended above it.
+//! A live tree of stages and jobs at the bottom of the terminal, with what ended above it.
 
-use std::fmt::Write as _;
 use std::io::stdout;
 use std::sync::Arc;
 
 use rustix::termios::tcgetwinsize;
 use tidegate_pipeline::{Event, EventKind, JobKey, Pipeline, PipelineId, Status};
 use tidegate_report::Style;
-use tidegate_report::run::{PlainRun, RunProgress, job_table};
+use tidegate_report::run::{PlainRun, RunProgress, Space, live_tree};
 use tidegate_run::Observer;
 
 use super::View;
-use crate::terminal::print;
+use super::screen::Screen;
+use crate::terminal::{Held, print};
 
-/// Most lines of the table.
-const HIGHEST: usize = 12;
+/// Milliseconds between two pictures: more are of no use to anybody, however much jobs print.
+const BETWEEN: u64 = 80;
 
-/// Redraws the table at every tick; lines that stay scroll up above it.
+/// Draws the tree again as time passes; lines that stay scroll up above it.
 pub(super) struct Live {
     run: PlainRun,
     style: Style,
-    /// Lines of the table on the screen.
-    drawn: usize,
+    screen: Screen,
     /// Lines that are to stay and have not been written.
     above: String,
+    /// Warnings of other threads, which would be written over.
+    held: Held,
+    /// When the last picture was drawn.
+    drawn_ms: u64,
 }
 
 impl Live {
     pub(super) fn new(pipeline: Arc<Pipeline>, style: Style) -> Live {
-        // Only how jobs end stays on the screen; what they print shows in the table as their last line.
+        // Only how jobs end stays on the screen; what they print shows in the tree as their last line.
         Live {
             run: PlainRun::new(pipeline, style, true),
             style,
-            drawn: 0,
+            screen: Screen::default(),
             above: String::new(),
+            held: Held::begin(),
+            drawn_ms: 0,
         }
     }
 
-    fn redraw(&mut self, table: &[String]) {
-        let mut text = String::new();
-        if self.drawn > 0 {
-            // To the first line of the table, then everything below is cleared.
-            let _ = write!(text, "\u{1b}[{}A\r\u{1b}[J", self.drawn);
-        }
-        text.push_str(&std::mem::take(&mut self.above));
-        for line in table {
-            text.push_str(line);
-            text.push('\n');
-        }
-        self.drawn = table.len();
+    fn draw(&mut self, table: Vec<String>, size: Space) {
+        self.above.push_str(&self.held.take());
+        let above = std::mem::take(&mut self.above);
+        let text = self.screen.draw(&above, table, size);
         if !text.is_empty() {
+            // The run goes on when its reader has gone away; its log is in the store.
             let _ = print(&text);
         }
     }
@@ -83,20 +81,19 @@ impl Observer for Live {
     }
 
     fn tick(&mut self, now_ms: u64) {
-        let (width, height) = match tcgetwinsize(stdout()) {
-            Ok(size) if size.ws_col > 0 => (usize::from(size.ws_col), usize::from(size.ws_row)),
-            _ => (80, 24),
+        // A clock that was set back must not stop the view.
+        if (self.drawn_ms..self.drawn_ms + BETWEEN).contains(&now_ms) {
+            return;
+        }
+        self.drawn_ms = now_ms;
+        let size = size();
+        let space = Space {
+            // One column stays free, since terminals differ in what a full line does; one line, since the cursor stands below.
+            width: size.width.saturating_sub(1),
+            height: size.height.saturating_sub(1),
         };
-        // One column stays free, since terminals differ in what a full line does.
-        let height = HIGHEST.min(height.saturating_sub(2)).max(1);
-        let table = job_table(
-            self.run.progress(),
-            now_ms,
-            width.saturating_sub(1),
-            height,
-            self.style,
-        );
-        self.redraw(&table);
+        let table = live_tree(self.run.progress(), now_ms, space, self.style);
+        self.draw(table, size);
     }
 }
 
@@ -106,6 +103,21 @@ impl View for Live {
     }
 
     fn close(&mut self) {
-        self.redraw(&[]);
+        self.above.push_str(&self.held.end());
+        self.draw(Vec::new(), size());
+    }
+}
+
+/// The size of the terminal now; the usual one where it does not tell.
+fn size() -> Space {
+    match tcgetwinsize(stdout()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Space {
+            width: usize::from(size.ws_col),
+            height: usize::from(size.ws_row),
+        },
+        _ => Space {
+            width: 80,
+            height: 24,
+        },
     }
 }
