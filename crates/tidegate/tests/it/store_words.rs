@@ -135,8 +135,9 @@ fn what_cannot_be_done_is_told_with_a_way_out() {
 
 #[test]
 fn a_size_counts_the_same_in_flags_and_settings() {
-    let repo =
-        repository("job: {cache: {key: k, paths: [f]}, script: ['head -c 1010000 /dev/zero > f']}\n");
+    let repo = repository(
+        "job: {cache: {key: k, paths: [f]}, script: ['head -c 1010000 /dev/zero > f']}\n",
+    );
     let caches =
         |repo: &tidegate_testkit::Sandbox| green(repo, &["cache", "ls"]).stdout != "no caches\n";
     // The cache is larger than 1000 × 1000 bytes, and smaller than 1024 × 1024.
