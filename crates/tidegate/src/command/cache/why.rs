@@ -234,7 +234,7 @@ fn fallback_state(
     key: &str,
 ) -> Result<String, Failure> {
     Ok(match places(caches, remote, key)? {
-        Some((here, _)) if here == "present" => "present".to_owned(),
+        Some(("present", _)) => "present".to_owned(),
         Some((_, there)) => format!("remote: {there}"),
         None => {
             let here = caches.store.find_cache(&caches.project, key);
