@@ -33,7 +33,7 @@ mod tests;
 pub use bucket::{Bucket, Credentials, Service, Timeouts, is_loopback};
 pub use chunked::Sent;
 pub use error::RemoteError;
-pub use name::{Naming, is_protected};
+pub use name::{Naming, ProjectName, is_protected};
 pub use objects::{ObjectFacts, Stop};
 pub use pack::{PackError, Packed, pack};
 pub use place::{Limits, UnpackError, Unpacked};

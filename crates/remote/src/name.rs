@@ -13,10 +13,19 @@ pub struct Naming {
     pub prefix: String,
     /// Short token of the runner the caches belong to; `None` where runners share them (`Shared = true`).
     pub runner: Option<String>,
-    /// `CI_PROJECT_ID`.
-    pub project: u64,
+    /// Whose caches they are.
+    pub project: ProjectName,
     /// Keys are hashed, as runners with `FF_HASH_CACHE_KEYS` do.
     pub hashed_keys: bool,
+}
+
+/// What a project is called in names of objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProjectName {
+    /// Its `CI_PROJECT_ID`, as GitLab's runner names it.
+    Number(u64),
+    /// Where nobody says its number: its host and path.
+    Path(String),
 }
 
 /// The end of keys of caches that only protected refs may use (reference `compose.md` §10.3).
@@ -37,7 +46,13 @@ impl Naming {
         if let Some(token) = &self.runner {
             name.push_str(&format!("runner/{}/", inner(token)?));
         }
-        name.push_str(&format!("project/{}", self.project));
+        let ProjectName::Number(number) = &self.project else {
+            return Err(RemoteError::Setup(
+                "GitLab's runner names caches by the number of the project: set `project` of `[cache.remote]`, or `id` of `[project]`"
+                    .to_owned(),
+            ));
+        };
+        name.push_str(&format!("project/{number}"));
         Ok(name)
     }
 
@@ -63,7 +78,10 @@ impl Naming {
         Ok(format!(
             "{}tidegate-1/project/{}",
             self.prefix()?,
-            self.project
+            match &self.project {
+                ProjectName::Number(number) => number.to_string(),
+                ProjectName::Path(path) => one_part(path),
+            }
         ))
     }
 
@@ -139,7 +157,7 @@ mod tests {
         Naming {
             prefix: "/team/caches/".to_owned(),
             runner: runner.map(str::to_owned),
-            project: 7,
+            project: ProjectName::Number(7),
             hashed_keys: false,
         }
     }
@@ -206,6 +224,16 @@ mod tests {
         assert_eq!(key_of_part("a%2Fb-%C3%BC.%2E"), Some("a/b-ü..".to_owned()));
         assert_eq!(key_of_part("%long-12"), None);
         let long = name(&"ü".repeat(100));
+        let by_path = Naming {
+            project: ProjectName::Path("h.org/a/b".to_owned()),
+            ..naming(None)
+        };
+        assert_eq!(
+            by_path.own_index("k").unwrap(),
+            "team/caches/tidegate-1/project/h.org%2Fa%2Fb/shared/keys/k"
+        );
+        // A runner would not find it.
+        assert!(by_path.runner_object("k").is_err());
         assert!(long.starts_with(&format!("{shared}%long-")), "{long}");
         assert_ne!(long, name(&"ü".repeat(101)));
     }

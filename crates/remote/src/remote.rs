@@ -139,7 +139,10 @@ impl Remote {
     /// # Errors
     /// Names that climb, credentials that are missing or not well formed.
     pub fn open(setup: RemoteSetup) -> Result<Remote> {
-        setup.naming.runner_directory()?;
+        match setup.format {
+            Format::GitlabRunner => setup.naming.runner_directory()?,
+            Format::Tidegate => setup.naming.own_project()?,
+        };
         let objects: Box<dyn Objects> = match &setup.place {
             Place::Directory(path) => Box::new(Directory::new(path.clone())),
             Place::Bucket(bucket) => Box::new(bucket.open(setup.timeouts)?),

@@ -35,7 +35,7 @@ impl Shared {
             naming: Naming {
                 prefix: "team".to_owned(),
                 runner: None,
-                project: 7,
+                project: crate::ProjectName::Number(7),
                 hashed_keys: false,
             },
             format: self.format,

@@ -8,6 +8,7 @@ use tidegate_pipeline::{Bridge, FailureReason, JobKey, PipelineId, Status};
 use tidegate_store::Artifact;
 
 use crate::pins::Pins;
+use crate::remote::RemoteCaches;
 use crate::setup::{Base, Begun};
 use crate::stored_run::StoredRun;
 
@@ -17,6 +18,9 @@ use crate::stored_run::StoredRun;
 pub trait Planner: Send + Sync {
     /// Plans what the trigger job asks for and, where something comes of it, registers the pipeline.
     fn plan(&self, request: &TriggerRequest) -> Triggered;
+
+    /// The cache that another project than the run's shares with other machines, for the pipeline of these facts.
+    fn remote(&self, facts: &StoredRun) -> Option<Arc<dyn RemoteCaches>>;
 
     /// What the newest successful job of another project left; the error says what is missing.
     fn artifacts(&self, wanted: &ProjectNeed) -> Result<Vec<Artifact>, String>;
@@ -32,6 +36,10 @@ impl Planner for NoPlanner {
             reason: FailureReason::DownstreamPipelineCreationFailed,
             messages: vec!["nobody plans downstream pipelines here".to_owned()],
         })
+    }
+
+    fn remote(&self, _: &StoredRun) -> Option<Arc<dyn RemoteCaches>> {
+        None
     }
 
     fn artifacts(&self, wanted: &ProjectNeed) -> Result<Vec<Artifact>, String> {

@@ -9,16 +9,22 @@ mod project;
 mod told;
 mod world;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tidegate_pipeline::{Downstream as Wanted, FailureReason};
-use tidegate_run::{Planner, ProjectNeed, Providers, Refusal, TriggerRequest, Triggered};
+use tidegate_run::{
+    Planner, ProjectNeed, Providers, Refusal, RemoteCaches, StoredRun, TriggerRequest, Triggered,
+};
 use tidegate_store::{Artifact, Store};
+use tidegate_world::Checkout;
 
 use crate::cli::{Executor, Global};
 use crate::exit::Failure;
 pub(crate) use origin::Origin;
 pub(crate) use project::directory_of;
+
+use crate::project::{Project, remote_name};
+use crate::remote_cache::{self, for_jobs};
 
 /// Most pipelines in the tree of a run, GitLab's default.
 const MOST_PIPELINES: usize = 1000;
@@ -76,6 +82,16 @@ impl Planner for Downstream {
             messages.extend(failure.hints.iter().map(|hint| format!("hint: {hint}")));
             refused(FailureReason::DownstreamPipelineCreationFailed, messages)
         })
+    }
+
+    fn remote(&self, facts: &StoredRun) -> Option<Arc<dyn RemoteCaches>> {
+        // What cannot be read is told where the pipeline is planned.
+        let origin = Origin::read(&facts.origin).ok()?;
+        let settings = Project::settings_of(origin.place()).ok()?;
+        let checkout = Checkout::at(origin.directory.clone(), origin.file.clone());
+        let name = remote_name(&checkout, &origin.scenario, &settings);
+        let wanted = remote_cache::Wanted::of(&settings, &self.global, &name);
+        for_jobs(&wanted, facts.suffix, &self.store, &facts.project.key)
     }
 
     fn artifacts(&self, wanted: &ProjectNeed) -> Result<Vec<Artifact>, String> {

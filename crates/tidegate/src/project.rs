@@ -90,7 +90,11 @@ impl Project {
         scenario.iid = next_iid(&data_dir, &project_key(&checkout, &scenario));
         let reading = reading(global, &settings)?;
         let network = network(global);
-        let remote = Wanted::of(&settings.cache, global, scenario.project.id);
+        let remote = Wanted::of(
+            &settings,
+            global,
+            &remote_name(&checkout, &scenario, &settings),
+        );
         Ok(Project {
             checkout,
             scenario,
@@ -121,7 +125,11 @@ impl Project {
             reading: reading(global, &settings)?,
             network: network(global),
             subject: place.subject,
-            remote: Wanted::of(&settings.cache, global, scenario.project.id),
+            remote: Wanted::of(
+                &settings,
+                global,
+                &remote_name(&checkout, &scenario, &settings),
+            ),
             checkout,
             scenario,
             data_dir,
@@ -376,6 +384,16 @@ impl Project {
             key: self.key(),
             elsewhere: self.elsewhere(),
         }
+    }
+}
+
+/// What the project is called where caches are shared, if it has no number: the same on all machines, and whoever triggers its pipeline.
+pub(crate) fn remote_name(checkout: &Checkout, scenario: &Scenario, settings: &Settings) -> String {
+    let directory = checkout.root.file_name().unwrap_or_default();
+    match (&checkout.remote, &settings.project.path) {
+        (Some(_), _) => project_key(checkout, scenario),
+        (None, Some(path)) => path.clone(),
+        (None, None) => format!("local/{}", directory.to_string_lossy()),
     }
 }
 

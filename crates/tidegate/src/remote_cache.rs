@@ -7,18 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tidegate_pipeline::CacheSuffix;
 use tidegate_plan::ProtectedCaches;
 use tidegate_remote::{
-    Access, Arrived, Bucket, Credentials, Format, Limits, Naming, Place, Remote, RemoteError,
-    RemoteSetup, Rights, Service, Stop, Timeouts, is_loopback,
+    Access, Arrived, Bucket, Credentials, Format, Limits, Naming, Place, ProjectName, Remote,
+    RemoteError, RemoteSetup, Rights, Service, Stop, Timeouts, is_loopback,
 };
 use tidegate_run::RemoteCaches;
 use tidegate_scenario::CacheState;
 use tidegate_settings::{
-    Cache, CacheAccess, CacheFormat, Period, Protection, RemoteCache, RemoteCredentials,
+    Cache, CacheAccess, CacheFormat, Period, Protection, RemoteCache, RemoteCredentials, Settings,
 };
 use tidegate_store::{Entry, Store};
 
 use crate::amount::bytes;
 use crate::cli::{Global, RemoteCacheAccess};
+use crate::terminal::tell;
 
 /// What is fetched is not believed to be small: unpacked, a cache has no more bytes, unless settings say otherwise.
 const MAX_SIZE: u64 = 20_000_000_000;
@@ -41,9 +42,10 @@ pub(crate) enum Wanted {
 }
 
 impl Wanted {
-    /// As settings and flags say, for the project of this number.
-    pub(crate) fn of(settings: &Cache, global: &Global, project: u64) -> Wanted {
-        let remote = &settings.remote;
+    /// As settings and flags say, for the project that is called `name` where the settings say no number.
+    pub(crate) fn of(settings: &Settings, global: &Global, name: &str) -> Wanted {
+        let remote = &settings.cache.remote;
+        let number = remote.project.or(settings.project.id);
         if remote.url.is_none() && remote.path.is_none() {
             return Wanted::Nothing;
         }
@@ -70,7 +72,9 @@ impl Wanted {
                     .as_ref()
                     .map_or_else(String::new, |url| url.prefix.clone()),
                 runner: remote.runner.clone(),
-                project: remote.project.unwrap_or(project),
+                // Without a number all projects would be number 1, and get each other's caches.
+                project: number
+                    .map_or_else(|| ProjectName::Path(name.to_owned()), ProjectName::Number),
                 hashed_keys: remote.hashed_keys.unwrap_or(false),
             },
             format: match remote.format {
@@ -224,8 +228,25 @@ impl OfRun {
     }
 }
 
+/// The remote cache for jobs of a project whose keys end so. One that cannot be used is told, and they go without.
+pub(crate) fn for_jobs(
+    wanted: &Wanted,
+    suffix: CacheSuffix,
+    store: &Store,
+    project: &str,
+) -> Option<Arc<dyn RemoteCaches>> {
+    match wanted.open(suffix) {
+        Ok(remote) => remote.map(|remote| of_run(remote, store.clone(), project.to_owned())),
+        Err(_) if matches!(wanted, Wanted::Offline) => None,
+        Err(why) => {
+            tell(&format!("warning: {why}\n"));
+            None
+        }
+    }
+}
+
 /// Makes a remote cache one that jobs use.
-pub(crate) fn of_run(remote: Remote, store: Store, project: String) -> Arc<dyn RemoteCaches> {
+fn of_run(remote: Remote, store: Store, project: String) -> Arc<dyn RemoteCaches> {
     Arc::new(OfRun {
         remote,
         store,

@@ -228,6 +228,7 @@ impl Engine<'_> {
         let mut shared = crate::job::Shared::clone(&self.pipeline(self.root).shared);
         shared.project = facts.project.clone();
         shared.run = run;
+        shared.remote = self.remote_of(&facts);
         let mut guard: Option<Box<dyn Send>> = None;
         let of = facts.base_of.map(|of| PipelineId(of.0));
         if let Some(of) = of.and_then(|of| self.pipelines.get(&of)) {

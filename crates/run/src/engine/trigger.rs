@@ -15,7 +15,9 @@ use super::pipeline_run::PipelineRun;
 use crate::downstream::{Ancestor, Created, Elsewhere, Refusal, TriggerRequest, Triggered};
 use crate::job::Shared;
 use crate::message::Message;
+use crate::remote::RemoteCaches;
 use crate::setup::{Base, RunError};
+use crate::stored_run::StoredRun;
 
 impl Engine<'_> {
     /// Has the pipeline of a trigger job planned, on a thread of its own.
@@ -180,13 +182,10 @@ impl Engine<'_> {
             self.say(key, message);
         }
         let above = &self.pipeline(key.pipeline).shared;
-        // What is shared with other machines is of one project, with the rights of one ref.
-        let is_ours = facts.project.key == above.project.key
-            && facts.suffix == self.pipeline(key.pipeline).facts.suffix;
         let mut shared = Shared {
             project: facts.project.clone(),
             run: begun.record.id,
-            remote: above.remote.clone().filter(|_| is_ours),
+            remote: self.remote_of(&facts),
             ..Shared::clone(above)
         };
         let mut guards: (Option<Box<dyn Send>>, _) = (None, begun.log);
@@ -219,6 +218,18 @@ impl Engine<'_> {
             self.apply(id, input)?;
         }
         Ok(())
+    }
+
+    /// The cache a downstream pipeline shares with other machines: that of the run where both are of one project and ref, since it
+    /// holds for one project, with the rights of one ref.
+    pub(super) fn remote_of(&self, facts: &StoredRun) -> Option<Arc<dyn RemoteCaches>> {
+        let root = self.pipeline(self.root);
+        let is_ours =
+            facts.project.key == root.shared.project.key && facts.suffix == root.facts.suffix;
+        match is_ours {
+            true => root.shared.remote.clone(),
+            false => self.planner.remote(facts),
+        }
     }
 
     /// Makes a pipeline one of the run.

@@ -19,8 +19,7 @@ use crate::cli::{Global, RunArgs};
 use crate::downstream::Downstream;
 use crate::exit::Failure;
 use crate::project::Project;
-use crate::remote_cache::{Wanted, of_run};
-use crate::terminal::tell;
+use crate::remote_cache::{Wanted, for_jobs};
 
 /// What processes of a canceled job get between TERM and KILL. GitLab gives ten minutes; a person waits here.
 const GRACE: Duration = Duration::from_secs(5);
@@ -77,17 +76,7 @@ impl Machine {
         suffix: CacheSuffix,
         project: &str,
     ) -> Option<Arc<dyn RemoteCaches>> {
-        match self.remote.open(suffix) {
-            Ok(remote) => {
-                let store = self.store.clone();
-                remote.map(|remote| of_run(remote, store, project.to_owned()))
-            }
-            Err(_) if matches!(self.remote, Wanted::Offline) => None,
-            Err(why) => {
-                tell(&format!("warning: {why}\n"));
-                None
-            }
-        }
+        for_jobs(&self.remote, suffix, &self.store, project)
     }
 
     /// Everything a run needs; `pins` are the caches its plan relies on, `past` is what happened so far of one that goes on.

@@ -78,9 +78,7 @@ impl Downstream {
             data_dir: Some(self.store.directory().to_owned()),
             ..self.global.clone()
         };
-        let mut project = Project::open(&global, &ScenarioArgs::default())?;
-        // Its jobs use the caches of this machine alone, so its rules must not count on others.
-        project.remote = crate::remote_cache::Wanted::Nothing;
+        let project = Project::open(&global, &ScenarioArgs::default())?;
         Ok(Found::Mapped(Box::new(Mapped { project, work_tree })))
     }
 }

@@ -95,7 +95,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 fn what_one_machine_makes_another_uses_in_each_format() {
     for format in ["tidegate", "gitlab-runner"] {
         let repo = project(PIPELINE, "");
-        shared(&repo, &format!("format = \"{format}\"\n"));
+        shared(&repo, &format!("format = \"{format}\"\nproject = 7\n"));
         let first = green(on("one", &repo, &["run"]));
         says(&first, "made 1");
         says(&first, "Saved in the remote cache: ");
@@ -307,8 +307,8 @@ job:
   script: ['test ! -e deps', 'echo went without']
 ";
     let repo = project(pipeline, "");
-    let place = shared(&repo, "format = \"gitlab-runner\"\n");
-    let object = place.join("project/1/k-non_protected");
+    let place = shared(&repo, "format = \"gitlab-runner\"\nproject = 7\n");
+    let object = place.join("project/7/k-non_protected");
     std::fs::create_dir_all(object.parent().unwrap()).unwrap();
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     let plain = SimpleFileOptions::default();
@@ -545,7 +545,7 @@ fn machines_share_a_bucket_in_each_format() {
     s3.make_bucket("team");
     for format in ["tidegate", "gitlab-runner"] {
         let settings = format!(
-            "[cache.remote]\nurl = \"s3://team/{format}/ci\"\nendpoint = \"{}\"\nformat = \"{format}\"\n",
+            "[cache.remote]\nurl = \"s3://team/{format}/ci\"\nendpoint = \"{}\"\nformat = \"{format}\"\nproject = 7\n",
             s3.endpoint
         );
         // Larger than one part of an upload, and nothing to pack.

@@ -65,7 +65,7 @@ const NEWEST_WINS: Steps<'_> = &[
 fn the_newest_cache_that_was_pushed_is_used_everywhere() {
     for format in ["tidegate", "gitlab-runner"] {
         let repo = project(PIPELINE, "");
-        shared(&repo, &format!("format = \"{format}\"\n"));
+        shared(&repo, &format!("format = \"{format}\"\nproject = 7\n"));
         check(NEWEST_WINS, |machine, args| on(machine, &repo, args));
     }
 }
@@ -76,7 +76,7 @@ fn the_newest_cache_in_a_bucket_is_used_everywhere() {
     s3.make_bucket("team");
     for format in ["tidegate", "gitlab-runner"] {
         let settings = format!(
-            "[cache.remote]\nurl = \"s3://team/newest-{format}\"\nendpoint = \"{}\"\nformat = \"{format}\"\n",
+            "[cache.remote]\nurl = \"s3://team/newest-{format}\"\nendpoint = \"{}\"\nformat = \"{format}\"\nproject = 7\n",
             s3.endpoint
         );
         let repo = project(PIPELINE, &settings);
