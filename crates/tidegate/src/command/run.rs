@@ -101,7 +101,7 @@ pub(super) fn planned(
         .plan_to_run(&loaded, &detail, &pins)?
         .ok_or_else(Failure::shown)?;
     require_planned(global, &loaded, &plan)?;
-    let pipeline = chosen(global, args, &loaded, &plan)?;
+    let pipeline = chosen(global, args, &loaded, &plan, project)?;
     Ok(Planned {
         loaded,
         pipeline,

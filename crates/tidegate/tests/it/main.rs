@@ -10,6 +10,7 @@ mod durability;
 mod files;
 mod hostile;
 mod interrupt;
+mod job_inputs;
 mod leases;
 mod list;
 mod live;
