@@ -254,9 +254,27 @@ pub(crate) fn derivations(scope: &Scope<'_>) -> Result<Vec<CacheDerivation>, Wor
             references: expanded.references,
             key,
             state,
+            fallback_keys: fallback_keys(&cache.value, scope),
+            is_empty: cache.value.paths.is_empty() && !cache.value.untracked,
         })
     };
     caches.enumerate().map(derivation).collect()
+}
+
+/// The keys a cache is looked for under after its own. `CACHE_FALLBACK_KEY` gets no suffix, and is none where it ends as if it had one.
+fn fallback_keys(cache: &Cache, scope: &Scope<'_>) -> Vec<Result<String, CacheMissReason>> {
+    let own = cache.fallback_keys.iter();
+    let mut keys: Vec<_> = own
+        .map(|key| final_key(key, cache.unprotect, scope))
+        .collect();
+    let of_all = expanded_key("$CACHE_FALLBACK_KEY", scope);
+    let mut values = of_all.references.iter();
+    let is_set = values.any(|one| one.value.as_deref().is_some_and(|value| !value.is_empty()));
+    let is_protected = |key: &String| key.trim_end_matches(['.', ' ']).ends_with("-protected");
+    if is_set && !of_all.key.as_ref().is_ok_and(is_protected) {
+        keys.push(of_all.key);
+    }
+    keys
 }
 
 /// Whether any clause of the rules looks at caches.

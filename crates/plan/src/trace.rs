@@ -300,6 +300,10 @@ pub struct CacheDerivation {
     pub key: Result<String, CacheMissReason>,
     /// Whether it exists.
     pub state: KeyState,
+    /// The keys that are tried after it, expanded and sanitised: `fallback_keys`, then `CACHE_FALLBACK_KEY`.
+    pub fallback_keys: Vec<Result<String, CacheMissReason>>,
+    /// It has neither `paths` nor `untracked`, so that the runner passes it over.
+    pub is_empty: bool,
 }
 
 /// How the digest of a key came about.

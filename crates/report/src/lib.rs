@@ -50,4 +50,5 @@ pub use explain::{EXPLAIN_VERSION, explain, explain_json};
 pub use graph::{Graph, graph_dot, graph_mermaid, graph_svg, graph_text};
 pub use list::{LIST_VERSION, list, list_json};
 pub use look::{Look, Symbols};
+pub use secrets::Secrets;
 pub use show::{show_json, show_origin, show_yaml};

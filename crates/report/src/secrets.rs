@@ -12,14 +12,14 @@ pub(crate) const MASKED: &str = "[MASKED]";
 
 /// The values of all masked variables a plan knows of, longest first.
 #[derive(Default, Debug)]
-pub(crate) struct Secrets {
+pub struct Secrets {
     values: Vec<Arc<str>>,
     names: BTreeSet<Arc<str>>,
 }
 
 impl Secrets {
     /// Those of a plan: of its situation, of the variables of its jobs and of whatever its traces looked at.
-    pub(crate) fn of(plan: &Plan) -> Secrets {
+    pub fn of(plan: &Plan) -> Secrets {
         let mut found = Found::default();
         let stated = plan.masked_values.iter();
         found
@@ -41,7 +41,7 @@ impl Secrets {
     }
 
     /// The text without any of the values.
-    pub(crate) fn hide<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    pub fn hide<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut shown = Cow::Borrowed(text);
         for value in &self.values {
             if shown.contains(&**value) {

@@ -147,6 +147,8 @@ fn derivation(span: Span) -> CacheDerivation {
         }],
         key: Ok("test-beef-non_protected".to_owned()),
         state: KeyState::Asked(Fact::Known(CacheState::Missing)),
+        fallback_keys: Vec::new(),
+        is_empty: false,
     }
 }
 

@@ -51,7 +51,7 @@ struct Artifacts {
 impl Artifacts {
     fn list(&self, args: &ArtifactsLsArgs) -> Result<Exit, Failure> {
         let run = match args.run {
-            Some(run) => Some(RunId(run)),
+            Some(run) => Some(self.known(run)?),
             None => self.runs()?.first().copied(),
         };
         let mut found = Vec::new();
@@ -126,6 +126,22 @@ impl Artifacts {
         Ok(Exit::Fine)
     }
 
+    /// The run of this number, if the project has it.
+    fn known(&self, run: u64) -> Result<RunId, Failure> {
+        let runs = self.runs()?;
+        // One of another pipeline of the same run is known by its artifacts.
+        if runs.contains(&RunId(run)) || !self.of_run(RunId(run), None)?.is_empty() {
+            return Ok(RunId(run));
+        }
+        let failure = Failure::failed(format!("there is no run {run}"));
+        Err(match runs.first() {
+            Some(newest) => failure.hint(format!(
+                "the newest is {newest}; `tidegate runs` lists them"
+            )),
+            None => failure.hint("this project has no runs yet"),
+        })
+    }
+
     /// Runs of the project, newest first.
     fn runs(&self) -> Result<Vec<RunId>, Failure> {
         let runs = self.store.runs(Some(&self.project), RUNS);
@@ -159,28 +175,39 @@ impl Artifacts {
     /// The newest of a job: of the run given, or of the newest that has some.
     fn find(&self, job: &str, run: Option<u64>, kind: &str) -> Result<Artifact, Failure> {
         let runs = match run {
-            Some(run) => vec![RunId(run)],
+            Some(run) => vec![self.known(run)?],
             None => self.runs()?,
         };
+        let mut kinds = Vec::new();
         for run in runs {
             for (id, before) in self.pipelines(run) {
                 let Some(name) = job.strip_prefix(&before) else {
                     continue;
                 };
-                let mut found = self.of_run(id, Some(name))?.into_iter();
+                let found = self.of_run(id, Some(name))?;
+                if kinds.is_empty() {
+                    kinds = found
+                        .iter()
+                        .map(|artifact| artifact.r#type.clone())
+                        .collect();
+                }
+                let mut found = found.into_iter();
                 if let Some(found) = found.rfind(|artifact| artifact.r#type == kind) {
                     return Ok(found);
                 }
             }
         }
         let what = match kind {
-            ARCHIVE => "artifacts".to_owned(),
-            kind => format!("{kind} report"),
+            ARCHIVE => "are no artifacts".to_owned(),
+            kind => format!("is no {kind} report"),
         };
-        Err(
-            Failure::failed(format!("there are no {what} of the job `{job}`"))
-                .hint("`tidegate artifacts ls` shows what there is"),
-        )
+        let failure = Failure::failed(format!("there {what} of the job `{job}`"));
+        kinds.sort_unstable();
+        kinds.dedup();
+        Err(match kinds.is_empty() {
+            true => failure.hint("`tidegate artifacts ls` shows what there is"),
+            false => failure.hint(format!("`--kind` may be: {}", kinds.join(", "))),
+        })
     }
 }
 
@@ -237,6 +264,9 @@ fn write_whole(target: &Path, tree: &Path) -> Result<tidegate_remote::Packed, Fa
     let failed = |error: &dyn std::fmt::Display| {
         Failure::unusable(format!("failed to write {place}: {error}"))
     };
+    if target.is_dir() {
+        return Err(failed(&"it is a directory"));
+    }
     let mut part = target.as_os_str().to_owned();
     part.push(format!(".{}.part", std::process::id()));
     let part = PathBuf::from(part);

@@ -33,6 +33,7 @@ mod shell;
 mod sites;
 mod sources;
 mod store_commands;
+mod store_words;
 mod upkeep;
 mod variables;
 mod views;

@@ -100,6 +100,9 @@ pub(super) fn remove(global: &Global, keys: &[String], all: bool) -> Result<Exit
         true => remote.list().map_err(|error| failed(&error))?,
         false => Vec::new(),
     };
+    if all && listed.is_empty() {
+        tell("no caches\n");
+    }
     let keys = keys.iter().chain(listed.iter().map(|cache| &cache.key));
     for key in keys {
         match remote.remove(key).map_err(|error| failed(&error))? {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use tidegate_pipeline::clean_cache_key;
 use tidegate_remote::{Limits, unpack};
 use tidegate_run::SavedBy;
 use tidegate_store::NewEntry;
@@ -40,6 +41,7 @@ pub(super) fn get(global: &Global, args: &CacheGetArgs) -> Result<Exit, Failure>
 
 /// Saves paths of the project, or what is in an archive, under a key.
 pub(super) fn put(global: &Global, args: &CachePutArgs) -> Result<Exit, Failure> {
+    require_usable(&args.key)?;
     let project = Project::open(global, &ScenarioArgs::default())?;
     let caches = Caches::of(&project)?;
     let staging = caches.store.staging().map_err(|error| failed(&error))?;
@@ -66,16 +68,33 @@ pub(super) fn put(global: &Global, args: &CachePutArgs) -> Result<Exit, Failure>
     Ok(Exit::Fine)
 }
 
+/// Refuses a key that no job can have: the runner would make another one of it.
+fn require_usable(key: &str) -> Result<(), Failure> {
+    let clean = clean_cache_key(key);
+    match clean.key {
+        Some(_) if !clean.changed => Ok(()),
+        other => {
+            let failure = Failure::unusable(format!("no job can have the cache key `{key}`"));
+            Err(match other {
+                Some(clean) => failure.hint(format!("a job with this key uses `{clean}`")),
+                None => failure.hint("a key names a path: `deps`, `deps/linux`"),
+            })
+        }
+    }
+}
+
 /// Copies paths of the project into the tree to be saved.
 fn copied(project: &Project, written: &[String], into: &Path) -> Result<(), Failure> {
     let union = Union::of_plain(&project.checkout.root).map_err(|error| failed(&error))?;
     let mut paths = Vec::new();
     for written in written {
-        let text = written.trim_end_matches('/');
-        let path = Path::new(text);
-        tidegate_store::safe_path(path)
-            .map_err(|fault| Failure::unusable(format!("{written}: {fault}")))?;
-        let missing = || Failure::unusable(format!("{written}: no such file in the project"));
+        let text = Path::new(written.trim_end_matches('/'));
+        let root = &project.checkout.root;
+        let path = text.strip_prefix(root).unwrap_or(text);
+        let hint = format!("paths are below the project's directory {}", root.display());
+        let wrong = |fault: &str| Failure::unusable(format!("{written}: {fault}")).hint(&hint);
+        tidegate_store::safe_path(path).map_err(|fault| wrong(&fault.to_string()))?;
+        let missing = || wrong("no such file in the project");
         let found = union.lookup(path).map_err(|error| failed(&error))?;
         paths.push(found.ok_or_else(missing)?.path);
         let inside = union.walk(path).map_err(|error| failed(&error))?;
@@ -95,7 +114,8 @@ fn unpacked(archive: &Path, into: &Path) -> Result<(), Failure> {
     };
     let file = File::open(archive).map_err(|error| failed(&error))?;
     let reader = BufReader::new(file);
-    unpack(reader, into, IMPORT).map_err(|error| failed(&error))?;
+    unpack(reader, into, IMPORT)
+        .map_err(|error| failed(&error).hint("`--zip` takes a zip archive"))?;
     Ok(())
 }
 
@@ -106,6 +126,10 @@ fn failed(error: &dyn std::fmt::Display) -> Failure {
 /// Makes the directory where it is missing; one that holds something is refused.
 pub(in crate::command) fn empty_directory(path: &Path) -> Result<(), Failure> {
     let failed = |error| Failure::unusable(format!("failed to use {}: {error}", path.display()));
+    if path.exists() && !path.is_dir() {
+        let text = format!("{} is no directory", path.display());
+        return Err(Failure::unusable(text));
+    }
     std::fs::create_dir_all(path).map_err(failed)?;
     let mut inside = std::fs::read_dir(path).map_err(failed)?;
     match inside.next() {

@@ -28,6 +28,9 @@ pub(super) fn remove(global: &Global, args: &CacheRmArgs) -> Result<Exit, Failur
             keys.map(|key| caches.find(key)).collect::<Result<_, _>>()?
         }
     };
+    if entries.is_empty() {
+        tell("no caches\n");
+    }
     for entry in &entries {
         let removed = caches.store.remove_entry(entry.id);
         let removed = removed.map_err(|error| {

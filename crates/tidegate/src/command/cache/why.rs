@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tidegate_plan::{CacheDerivation, CacheMissReason, Detail};
 use tidegate_remote::Remote;
+use tidegate_report::Secrets;
 use tidegate_scenario::{CacheState, Fact, Role, Scenario};
 
 use super::Caches;
@@ -45,15 +46,33 @@ pub(super) fn why(global: &Global, args: &CacheWhyArgs) -> Result<Exit, Failure>
         .iter()
         .map(|derivation| Found::of(&caches, &remote, derivation, &project.scenario));
     let keys: Vec<Found<'_>> = keys.collect::<Result<_, _>>()?;
+    let secrets = Secrets::of(&plan);
     print(&match args.format {
         Format::Json => {
             let keys: Vec<Value> = keys.iter().map(Found::as_json).collect();
-            format!("{}\n", json!({ "job": args.job, "caches": keys }))
+            let told = without(&secrets, json!({ "job": args.job, "caches": keys }));
+            format!("{told}\n")
         }
         Format::Human if keys.is_empty() => format!("{} has no caches\n", args.job),
-        Format::Human => keys.iter().map(Found::as_text).collect(),
+        Format::Human => {
+            let text: String = keys.iter().map(Found::as_text).collect();
+            secrets.hide(&text).into_owned()
+        }
     })?;
     Ok(Exit::Fine)
+}
+
+/// The value with secrets hidden in its texts.
+fn without(secrets: &Secrets, value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(secrets.hide(&text).into_owned()),
+        Value::Array(list) => list.into_iter().map(|one| without(secrets, one)).collect(),
+        Value::Object(map) => {
+            let map = map.into_iter();
+            map.map(|(key, one)| (key, without(secrets, one))).collect()
+        }
+        other => other,
+    }
 }
 
 /// Why a key ends as it does, where caches of protected refs are kept apart.
@@ -81,6 +100,8 @@ struct Found<'t> {
     /// Where it is, where there is more than one place: here and in the remote cache.
     places: Option<(&'static str, String)>,
     nearest: Vec<String>,
+    /// What is tried after it, and what the store or the remote cache has for it.
+    fallbacks: Vec<(String, String)>,
 }
 
 impl<'t> Found<'t> {
@@ -110,12 +131,20 @@ impl<'t> Found<'t> {
             Ok(key) => places(caches, remote, key)?,
             Err(_) => None,
         };
+        let mut fallbacks = Vec::new();
+        for key in &derivation.fallback_keys {
+            fallbacks.push(match key {
+                Ok(key) => (key.clone(), fallback_state(caches, remote, key)?),
+                Err(why) => ("none yet".to_owned(), reason_text(why)),
+            });
+        }
         Ok(Found {
             derivation,
             because: suffix_reason(&derivation.suffixed, scenario),
             state,
             places,
             nearest,
+            fallbacks,
         })
     }
 
@@ -149,6 +178,9 @@ impl<'t> Found<'t> {
             Err(reason) => line("final key", &format!("none yet: {}", reason_text(reason))),
         }
         line("state", self.state);
+        if derivation.is_empty {
+            line("passed over", "it has neither `paths` nor `untracked`");
+        }
         if let Some((here, remote)) = &self.places {
             line("here", here);
             line("remote", remote);
@@ -156,6 +188,9 @@ impl<'t> Found<'t> {
         for near in &self.nearest {
             let wanted = derivation.key.as_deref().unwrap_or_default();
             line("near", &format!("{near}  ({})", difference(wanted, near)));
+        }
+        for (key, state) in &self.fallbacks {
+            line("fallback", &format!("{key}  ({state})"));
         }
         text
     }
@@ -181,6 +216,8 @@ impl<'t> Found<'t> {
             "unknown": derivation.key.as_ref().err().map(reason_text),
             "state": self.state,
             "nearest": self.nearest,
+            "passed_over": derivation.is_empty,
+            "fallbacks": self.fallbacks.iter().map(|(key, state)| json!({ "key": key, "state": state })).collect::<Vec<_>>(),
         });
         if let (Some((here, remote)), Some(object)) = (&self.places, value.as_object_mut()) {
             object.insert("here".to_owned(), json!(here));
@@ -188,6 +225,25 @@ impl<'t> Found<'t> {
         }
         value
     }
+}
+
+/// Whether a fallback key has a cache, and where.
+fn fallback_state(
+    caches: &Caches,
+    remote: &Result<Option<Remote>, String>,
+    key: &str,
+) -> Result<String, Failure> {
+    Ok(match places(caches, remote, key)? {
+        Some(("present", _)) => "present".to_owned(),
+        Some((_, there)) => format!("remote: {there}"),
+        None => {
+            let here = caches.store.find_cache(&caches.project, key);
+            let here = here.map_err(|error| {
+                Failure::unusable(format!("failed to look for the cache `{key}`: {error}"))
+            })?;
+            if here.is_some() { "present" } else { "missing" }.to_owned()
+        }
+    })
 }
 
 /// Where a key is, if there is a remote cache: here, and there or why that cannot be told.
