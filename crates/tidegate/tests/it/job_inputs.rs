@@ -1,6 +1,6 @@
 //! `--job-input`: other values for the inputs of jobs that are started by hand.
 
-use tidegate_testkit::{Ended, Sandbox};
+use tidegate_testkit::Sandbox;
 
 use crate::{green, never_says, repository, says};
 
@@ -23,20 +23,19 @@ fn project() -> Sandbox {
 }
 
 #[track_caller]
-fn refused(repo: &Sandbox, args: &[&str], parts: &[&str]) -> Ended {
+fn refused(repo: &Sandbox, args: &[&str], parts: &[&str]) {
     let ended = repo.run(args);
     assert_eq!(ended.code, Some(2), "{}", ended.shown());
     assert_eq!(ended.stdout, "");
     for part in parts {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.shown());
     }
-    ended
 }
 
 #[test]
 fn a_manual_job_starts_with_other_values_and_keeps_them() {
     let repo = project();
-    green(&repo, &["run"]);
+    drop(green(&repo, &["run"]));
     let values = [
         "run",
         "--play",
@@ -70,7 +69,7 @@ fn a_manual_job_starts_with_other_values_and_keeps_them() {
         "deploy | to staging x3 dry=false v1 [\"x\",\"y\"]\n",
     );
     // Another run begins with the defaults.
-    green(&repo, &["run"]);
+    drop(green(&repo, &["run"]));
     let fresh = green(&repo, &["run", "--play", "deploy"]);
     says(&fresh, "deploy | to staging x1 dry=true v1 [\"a\"]\n");
 }
@@ -78,7 +77,7 @@ fn a_manual_job_starts_with_other_values_and_keeps_them() {
 #[test]
 fn a_value_that_does_not_fit_is_told_in_gitlabs_words_and_changes_nothing() {
     let repo = project();
-    green(&repo, &["run"]);
+    drop(green(&repo, &["run"]));
     for (values, parts) in [
         (
             &["env=prod"][..],
@@ -166,7 +165,7 @@ fn jobs_of_downstream_pipelines_have_them_too() {
     let repo = project();
     repo.write("child.yml", repo.read(".gitlab-ci.yml"));
     repo.write(".gitlab-ci.yml", "sub: {trigger: {include: child.yml}}\n");
-    green(&repo, &["run"]);
+    drop(green(&repo, &["run"]));
     let played = green(
         &repo,
         &["run", "--play", "sub/deploy", "--job-input", "replicas=9"],
