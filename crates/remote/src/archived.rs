@@ -22,20 +22,26 @@ pub(crate) struct Archived<'a> {
 }
 
 impl Archived<'_> {
-    /// Packs an entry of the store in the directory `scratch` and sends it.
-    pub(crate) fn keep(&self, entry: &Entry, scratch: &Path, stop: Stop<'_>) -> Result<Sent> {
+    /// Packs an entry of the store in the directory `scratch` and sends it. With what travelled, the version of the archive.
+    pub(crate) fn keep(
+        &self,
+        entry: &Entry,
+        scratch: &Path,
+        stop: Stop<'_>,
+    ) -> Result<(Sent, Option<String>)> {
         let name = self.naming.runner_object(&entry.key)?;
         let mut file = scratch_file(scratch, "packed")?;
         let mut buffered = BufWriter::new(&mut file);
         pack_source(&Source::of_entry(entry)?, &mut buffered)?;
         buffered.flush().at("write", scratch)?;
         drop(buffered);
-        let bytes = self.objects.upload(&name, &mut file, &entry.key, stop)?;
-        Ok(Sent {
+        let written = self.objects.upload(&name, &mut file, &entry.key, stop)?;
+        let sent = Sent {
             objects: 1,
             known: 0,
-            bytes,
-        })
+            bytes: written.bytes,
+        };
+        Ok((sent, written.version))
     }
 
     /// Unpacks the cache of a key into the empty directory `into`, by way of the directory `scratch`; with it, how many bytes

@@ -59,8 +59,8 @@ pub(crate) struct Chunked<'a> {
 }
 
 impl Chunked<'_> {
-    /// Saves an entry of the store: first all chunks, then the index that needs them.
-    pub(crate) fn keep(&self, entry: &Entry, stop: Stop<'_>) -> Result<Sent> {
+    /// Saves an entry of the store: first all chunks, then the index that needs them. With what travelled, the version of the index.
+    pub(crate) fn keep(&self, entry: &Entry, stop: Stop<'_>) -> Result<(Sent, Option<String>)> {
         let source = Source::of_entry(entry)?;
         let directory = self.naming.own_directory(is_protected(&entry.key))?;
         let (chunks, mut sent) = self.send_chunks(&source, &directory, stop)?;
@@ -76,9 +76,9 @@ impl Chunked<'_> {
         let packed = index.to_bytes().at("pack", Path::new("an index"))?;
         sent.objects += 1;
         sent.bytes += packed.len() as u64;
-        self.objects
-            .write(&self.naming.own_index(&entry.key)?, packed)?;
-        Ok(sent)
+        let name = self.naming.own_index(&entry.key)?;
+        let version = self.objects.write(&name, packed)?;
+        Ok((sent, version))
     }
 
     /// Cuts the contents on this thread and sends what is missing on others.
@@ -171,7 +171,7 @@ impl Chunked<'_> {
         let packed = zstd::encode_all(content, 3).at("pack", Path::new("a chunk"))?;
         sent.objects += 1;
         sent.bytes += packed.len() as u64;
-        self.objects.write(&name, packed)
+        self.objects.write(&name, packed).map(|_| ())
     }
 
     /// The index of a key.

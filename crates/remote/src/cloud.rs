@@ -14,12 +14,12 @@ use futures_util::StreamExt;
 use object_store::path::Path;
 use object_store::{
     Attribute, AttributeValue, Attributes, ObjectMeta, ObjectStore, ObjectStoreExt,
-    PutMultipartOptions, PutPayload,
+    PutMultipartOptions, PutPayload, PutResult,
 };
 
 use crate::directory::too_long;
 use crate::error::{At, RemoteError, Result};
-use crate::objects::{ObjectFacts, Objects, Stop};
+use crate::objects::{ObjectFacts, Objects, Stop, Written};
 
 /// Files up to this size travel in one request, longer ones in parts of at least this size.
 const PART: u64 = 8 << 20;
@@ -102,7 +102,7 @@ impl Cloud {
         Ok(Ok(received))
     }
 
-    /// Sends a file; `false` where it was given up.
+    /// Sends a file; `None` where it was given up.
     async fn send(
         &self,
         path: &Path,
@@ -110,7 +110,7 @@ impl Cloud {
         bytes: u64,
         attributes: Attributes,
         stop: Stop<'_>,
-    ) -> object_store::Result<bool> {
+    ) -> object_store::Result<Option<PutResult>> {
         let local = |source: std::io::Error| object_store::Error::Generic {
             store: "the packed cache",
             source: source.into(),
@@ -120,7 +120,7 @@ impl Cloud {
             from.read_to_end(&mut content).map_err(local)?;
             let payload = PutPayload::from(content);
             let put = self.transfers.put_opts(path, payload, attributes.into());
-            return put.await.map(|_| true);
+            return put.await.map(Some);
         }
         let options = PutMultipartOptions {
             attributes,
@@ -131,7 +131,7 @@ impl Cloud {
         loop {
             if stop() {
                 let _ = upload.abort().await;
-                return Ok(false);
+                return Ok(None);
             }
             let mut part = Vec::new();
             let read = Read::by_ref(from).take(size).read_to_end(&mut part);
@@ -146,7 +146,7 @@ impl Cloud {
                 return Err(error);
             }
         }
-        upload.complete().await.map(|_| true)
+        upload.complete().await.map(Some)
     }
 }
 
@@ -175,24 +175,27 @@ impl Objects for Cloud {
             .transpose()
     }
 
-    fn write(&self, name: &str, content: Vec<u8>) -> Result<()> {
+    fn write(&self, name: &str, content: Vec<u8>) -> Result<Option<String>> {
         let path = path(name)?;
         let payload = PutPayload::from(content);
         let put = self
             .transfers
             .put_opts(&path, payload, attributes(None).into());
-        self.demand(put).map(|_| ())
+        Ok(self.demand(put)?.e_tag)
     }
 
-    fn upload(&self, name: &str, from: &mut File, key: &str, stop: Stop<'_>) -> Result<u64> {
+    fn upload(&self, name: &str, from: &mut File, key: &str, stop: Stop<'_>) -> Result<Written> {
         let path = path(name)?;
         let packed = FilePath::new("the packed cache");
         let bytes = from.metadata().at("inspect", packed)?.len();
         from.rewind().at("read", packed)?;
         let sent = self.send(&path, from, bytes, attributes(Some(key)), stop);
         match self.demand(sent)? {
-            true => Ok(bytes),
-            false => Err(RemoteError::Stopped),
+            Some(put) => Ok(Written {
+                bytes,
+                version: put.e_tag,
+            }),
+            None => Err(RemoteError::Stopped),
         }
     }
 
@@ -245,6 +248,9 @@ fn facts(meta: ObjectMeta) -> ObjectFacts {
         name: meta.location.to_string(),
         bytes: meta.size,
         modified: meta.last_modified.into(),
+        version: meta
+            .e_tag
+            .unwrap_or_else(|| format!("{}-{}", meta.last_modified.to_rfc3339(), meta.size)),
     }
 }
 

@@ -4,12 +4,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use crate::error::{At, RemoteError, Result};
-use crate::objects::{ObjectFacts, Objects, Stop};
+use crate::objects::{ObjectFacts, Objects, Stop, Written};
 
 /// A shared directory.
 pub(crate) struct Directory {
@@ -79,16 +80,16 @@ impl Directory {
     }
 
     /// Writes beside the place, then renames.
-    fn replace(&self, name: &str, content: &mut dyn Read) -> Result<u64> {
+    fn replace(&self, name: &str, content: &mut dyn Read) -> Result<Written> {
         self.require_root()?;
         let path = self.path(name)?;
         let parent = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(parent).at("create", parent)?;
         let count = WRITTEN.fetch_add(1, Ordering::Relaxed);
         let part = parent.join(format!("{PART}{}-{}-{count}", host(), std::process::id()));
-        let done = write_part(&part, content).and_then(|bytes| {
+        let done = write_part(&part, content).and_then(|written| {
             fs::rename(&part, &path).at("rename to", &path)?;
-            Ok(bytes)
+            Ok(written)
         });
         if done.is_err() {
             // What cannot be removed is no object: nobody looks for this name.
@@ -159,11 +160,12 @@ impl Objects for Directory {
         Ok(Some(copied))
     }
 
-    fn write(&self, name: &str, content: Vec<u8>) -> Result<()> {
-        self.replace(name, &mut content.as_slice()).map(|_| ())
+    fn write(&self, name: &str, content: Vec<u8>) -> Result<Option<String>> {
+        let written = self.replace(name, &mut content.as_slice())?;
+        Ok(written.version)
     }
 
-    fn upload(&self, name: &str, from: &mut File, _: &str, stop: Stop<'_>) -> Result<u64> {
+    fn upload(&self, name: &str, from: &mut File, _: &str, stop: Stop<'_>) -> Result<Written> {
         if stop() {
             return Err(RemoteError::Stopped);
         }
@@ -197,15 +199,26 @@ fn facts(name: String, meta: &fs::Metadata) -> ObjectFacts {
         name,
         bytes: meta.len(),
         modified: meta.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+        version: version(meta),
     }
 }
 
-fn write_part(part: &Path, content: &mut dyn Read) -> Result<u64> {
+/// Renaming keeps it, and every object is a file of its own.
+fn version(meta: &fs::Metadata) -> String {
+    let (seconds, nanoseconds) = (meta.mtime(), meta.mtime_nsec());
+    format!("{}-{seconds}.{nanoseconds}-{}", meta.ino(), meta.len())
+}
+
+fn write_part(part: &Path, content: &mut dyn Read) -> Result<Written> {
     let mut file = File::create_new(part).at("create", part)?;
     let bytes = io::copy(content, &mut file).at("write", part)?;
     // Renaming a file whose content is not on the disk could leave an empty object after a power cut.
     file.sync_all().at("sync", part)?;
-    Ok(bytes)
+    let meta = file.metadata().at("inspect", part)?;
+    Ok(Written {
+        bytes,
+        version: Some(version(&meta)),
+    })
 }
 
 /// Tells machines apart that write to one directory with the same process number.

@@ -14,6 +14,16 @@ pub struct ObjectFacts {
     pub bytes: u64,
     /// When it was written.
     pub modified: SystemTime,
+    /// Differs where what is under the name was put there anew; compared only with what the same place said of it before.
+    pub version: String,
+}
+
+/// An object that was put in its place.
+pub(crate) struct Written {
+    /// Bytes.
+    pub(crate) bytes: u64,
+    /// See [`ObjectFacts::version`]; `None` where the place does not say it.
+    pub(crate) version: Option<String>,
 }
 
 /// Says whether nobody waits any more.
@@ -27,10 +37,11 @@ pub(crate) trait Objects: Send + Sync {
     fn read(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>>;
     /// Writes the content to a file, which may not become longer than `most`.
     fn download(&self, name: &str, into: &mut File, most: u64) -> Result<Option<u64>>;
-    /// Puts an object in the place of the one there may be; others see the old one or the new one.
-    fn write(&self, name: &str, content: Vec<u8>) -> Result<()>;
+    /// Puts an object in the place of the one there may be; others see the old one or the new one. Its version, where the place
+    /// says it.
+    fn write(&self, name: &str, content: Vec<u8>) -> Result<Option<String>>;
     /// As [`Objects::write`], for a file read from where it stands; `key` is noted with it where that is possible.
-    fn upload(&self, name: &str, from: &mut File, key: &str, stop: Stop<'_>) -> Result<u64>;
+    fn upload(&self, name: &str, from: &mut File, key: &str, stop: Stop<'_>) -> Result<Written>;
     /// All objects whose names begin with the directory `prefix`, sorted by name.
     fn list(&self, prefix: &str) -> Result<Vec<ObjectFacts>>;
     /// Removes an object; one that is not there is removed already.

@@ -103,6 +103,8 @@ pub struct Pruned {
     pub bytes: u64,
 }
 
+/// Where the store notes which version of an object an entry is.
+const VERSIONS: &str = "remote-cache";
 /// For how long nobody is asked again who did not answer: a run asks for many keys.
 const PAUSE: Duration = Duration::from_secs(30);
 
@@ -178,7 +180,8 @@ impl Remote {
 
     /// Brings the cache of this final key into the local store, if there is one: checked, and under the same key.
     ///
-    /// If another thread of this process is just doing that, what it brought is taken.
+    /// If another thread of this process is just doing that, what it brought is taken. Which version it was is noted: see
+    /// [`Remote::has_newer`].
     pub fn fetch(&self, store: &Store, project: &str, key: &str) -> Result<Option<Arrived>> {
         self.name(key)?;
         let turn = {
@@ -196,6 +199,10 @@ impl Remote {
     }
 
     fn fetch_now(&self, store: &Store, project: &str, key: &str) -> Result<Option<Arrived>> {
+        // Asked before: should another one take its place meanwhile, that one is fetched next time rather than never.
+        let Some(facts) = self.objects.facts(&self.name(key)?)? else {
+            return Ok(None);
+        };
         let staging = store.staging()?;
         let tree = staging.tree("tree")?;
         let (into, scratch) = (tree.path(), staging.path());
@@ -227,6 +234,7 @@ impl Remote {
             note: &note,
         };
         let entry = store.put_cache(new, tree)?;
+        self.note(store, &entry, &facts.version)?;
         Ok(Some(Arrived { entry, bytes }))
     }
 
@@ -245,13 +253,56 @@ impl Remote {
     pub fn keep(&self, entry: &Entry, store: &Store, stop: Stop<'_>) -> Result<Sent> {
         self.writable()?;
         self.name(&entry.key)?;
-        self.ask(|| match self.setup.format {
-            Format::Tidegate => self.chunked().keep(entry, stop),
-            Format::GitlabRunner => {
-                let staging = store.staging()?;
-                self.archived().keep(entry, staging.path(), stop)
+        self.ask(|| {
+            let (sent, version) = match self.setup.format {
+                Format::Tidegate => self.chunked().keep(entry, stop)?,
+                Format::GitlabRunner => {
+                    let staging = store.staging()?;
+                    self.archived().keep(entry, staging.path(), stop)?
+                }
+            };
+            if let Some(version) = version {
+                self.note(store, entry, &version)?;
             }
+            Ok(sent)
         })
+    }
+
+    /// Whether what is there under the key of an entry was put there since the entry came from there or was sent there. Takes one
+    /// question, which is bounded in time.
+    ///
+    /// Of an entry that did neither the times are compared, as GitLab's runner does: the newer one counts.
+    pub fn has_newer(&self, entry: &Entry, store: &Store) -> Result<bool> {
+        let name = self.name(&entry.key)?;
+        let Some(there) = self.ask(|| self.objects.facts(&name))? else {
+            return Ok(false);
+        };
+        Ok(match self.noted(store, entry)? {
+            Some(version) => version != there.version,
+            None => there.modified > entry.created,
+        })
+    }
+
+    /// Notes which version of what is there an entry is.
+    fn note(&self, store: &Store, entry: &Entry, version: &str) -> Result<()> {
+        let text = format!("{} {version}", entry.id.number());
+        store.remember(VERSIONS, &self.noted_as(entry)?, text.as_bytes())?;
+        Ok(())
+    }
+
+    /// The version an entry is, unless it was saved here since.
+    fn noted(&self, store: &Store, entry: &Entry) -> Result<Option<String>> {
+        let noted = store.recall(VERSIONS, &self.noted_as(entry)?)?;
+        let text = noted.and_then(|noted| String::from_utf8(noted.bytes).ok());
+        Ok(text.and_then(|text| {
+            let (id, version) = text.split_once(' ')?;
+            (id.parse() == Ok(entry.id.number())).then(|| version.to_owned())
+        }))
+    }
+
+    fn noted_as(&self, entry: &Entry) -> Result<String> {
+        let (place, name) = (&self.setup.place, self.name(&entry.key)?);
+        Ok(format!("{}\n{place}\n{name}", entry.project))
     }
 
     /// The project's caches, sorted by key. Where rights end, they are left out.

@@ -170,10 +170,15 @@ impl Shelf<'_> {
         Ok(())
     }
 
-    /// The entry of a key, leased: from here, else from where caches are shared.
+    /// The entry of a key, leased: from here unless there is a newer one where caches are shared, else from there.
     fn look(&self, key: &str) -> Result<Looked, StoreError> {
         if let Some(found) = self.leased(key)? {
-            return Ok((Some(found), None));
+            return match self.remote.map(|remote| remote.renew(&found.0)) {
+                None | Some(Ok(None)) => Ok((Some(found), None)),
+                Some(Ok(Some(says))) => Ok((self.leased(key)?, Some(Ok(says)))),
+                // It may be older than another one, but it is a cache.
+                Some(Err(why)) => Ok((Some(found), Some(Err(why)))),
+            };
         }
         Ok(match self.remote.map(|remote| remote.fetch(key)) {
             None | Some(Ok(None)) => (None, None),

@@ -13,6 +13,11 @@ pub trait RemoteCaches: Send + Sync {
     /// log of the job, or `None` where there is no such cache.
     fn fetch(&self, key: &str) -> Result<Option<String>, String>;
 
+    /// Brings what is there under the key of an entry of this machine into the store, if it was put there since; what to tell of it
+    /// in the log of the job, or `None` where the entry is the newest that is known. A run asks once for each key; what it saves
+    /// itself is not replaced any more.
+    fn renew(&self, entry: &Entry) -> Result<Option<String>, String>;
+
     /// Whether jobs put there what they save.
     fn takes(&self) -> bool;
 

@@ -28,6 +28,13 @@ use crate::view::{Totals, View};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId(pub(crate) i64);
 
+impl EntryId {
+    /// The number, to note it elsewhere.
+    pub fn number(self) -> i64 {
+        self.0
+    }
+}
+
 /// What an entry is kept for. Keys of different kinds do not meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EntryKind {

@@ -1,12 +1,14 @@
 //! The remote cache of the settings: made of them, and joined with runs and plans.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tidegate_pipeline::CacheSuffix;
 use tidegate_plan::ProtectedCaches;
 use tidegate_remote::{
-    Access, Bucket, Credentials, Format, Limits, Naming, Place, Remote, RemoteSetup, Rights,
-    Service, Stop, Timeouts, is_loopback,
+    Access, Arrived, Bucket, Credentials, Format, Limits, Naming, Place, Remote, RemoteError,
+    RemoteSetup, Rights, Service, Stop, Timeouts, is_loopback,
 };
 use tidegate_run::RemoteCaches;
 use tidegate_scenario::CacheState;
@@ -193,11 +195,33 @@ pub(crate) fn state(remote: &Remote, key: &str) -> Result<CacheState, String> {
     }
 }
 
+/// Whether the remote cache has a newer one under the key of an entry.
+pub(crate) fn is_older(entry: &Entry, remote: &Remote, store: &Store) -> Result<bool, String> {
+    let newer = remote.has_newer(entry, store);
+    newer.map_err(|error| format!("failed to {error}"))
+}
+
 /// The remote cache of a run.
 struct OfRun {
     remote: Remote,
     store: Store,
     project: String,
+    /// Keys of which it is known that the store has the newest cache, or that nobody can tell. Each is locked while somebody asks,
+    /// so that jobs which run at once use the same one.
+    asked: Mutex<HashMap<String, Arc<Mutex<bool>>>>,
+    /// It does not answer: what is here will do.
+    is_silent: AtomicBool,
+}
+
+impl OfRun {
+    fn asked(&self, key: &str) -> Arc<Mutex<bool>> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(asked.entry(key.to_owned()).or_default())
+    }
+
+    fn arrived(&self, key: &str) -> Result<Option<Arrived>, RemoteError> {
+        self.remote.fetch(&self.store, &self.project, key)
+    }
 }
 
 /// Makes a remote cache one that jobs use.
@@ -206,6 +230,8 @@ pub(crate) fn of_run(remote: Remote, store: Store, project: String) -> Arc<dyn R
         remote,
         store,
         project,
+        asked: Mutex::default(),
+        is_silent: AtomicBool::new(false),
     })
 }
 
@@ -215,16 +241,41 @@ impl RemoteCaches for OfRun {
     }
 
     fn fetch(&self, key: &str) -> Result<Option<String>, String> {
-        let arrived = self.remote.fetch(&self.store, &self.project, key);
+        let asked = self.asked(key);
+        let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+        *asked = true;
+        let arrived = self.arrived(key);
         let arrived = arrived.map_err(|error| format!("failed to {error}"))?;
-        Ok(arrived.map(|arrived| {
-            format!(
-                "Fetched from the remote cache: {} files, {} ({} received)",
-                arrived.entry.files,
-                bytes(arrived.entry.bytes),
-                bytes(arrived.bytes)
-            )
-        }))
+        Ok(arrived.map(|arrived| format!("Fetched from the remote cache: {}", amounts(&arrived))))
+    }
+
+    fn renew(&self, entry: &Entry) -> Result<Option<String>, String> {
+        let asked = self.asked(&entry.key);
+        let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut *asked, true) || self.is_silent.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let newer = match self.remote.has_newer(entry, &self.store) {
+            Ok(true) => self.arrived(&entry.key),
+            Ok(false) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match newer {
+            Ok(newer) => Ok(newer.map(|arrived| {
+                let amounts = amounts(&arrived);
+                format!("Fetched from the remote cache, which has a newer one than this machine: {amounts}")
+            })),
+            // A cache of protected refs is none for others: nothing is newer.
+            Err(RemoteError::Protected(_)) => Ok(None),
+            Err(error) => {
+                if matches!(error, RemoteError::Unreachable(_)) {
+                    self.is_silent.store(true, Ordering::Relaxed);
+                }
+                Err(format!(
+                    "failed to {error}; the cache of this machine is used, which may be older"
+                ))
+            }
+        }
     }
 
     fn takes(&self) -> bool {
@@ -232,8 +283,17 @@ impl RemoteCaches for OfRun {
     }
 
     fn keep(&self, entry: &Entry, stop: Stop<'_>) -> Result<String, String> {
+        let asked = self.asked(&entry.key);
+        *asked.lock().unwrap_or_else(PoisonError::into_inner) = true;
         kept(&self.remote, entry, &self.store, stop)
     }
+}
+
+/// What came, for people.
+fn amounts(arrived: &Arrived) -> String {
+    let (of_files, received) = (bytes(arrived.entry.bytes), bytes(arrived.bytes));
+    let files = arrived.entry.files;
+    format!("{files} files, {of_files} ({received} received)")
 }
 
 /// Puts a leased entry into the remote cache, and tells what travelled.

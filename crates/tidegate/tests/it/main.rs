@@ -19,6 +19,7 @@ mod predefined;
 mod quickstart;
 mod recording;
 mod remote_cache;
+mod remote_newer;
 mod results;
 mod resume;
 mod run;

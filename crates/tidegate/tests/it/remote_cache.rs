@@ -27,7 +27,7 @@ use:
 ";
 
 /// A project with the settings of its remote cache.
-fn project(configuration: &str, settings: &str) -> Sandbox {
+pub(crate) fn project(configuration: &str, settings: &str) -> Sandbox {
     let repo = repository(configuration);
     repo.write("lock", "1\n");
     repo.write(".gitignore", "deps\n");
@@ -37,7 +37,7 @@ fn project(configuration: &str, settings: &str) -> Sandbox {
 }
 
 /// A shared directory beside the project's data, and the settings for it.
-fn shared(repo: &Sandbox, more: &str) -> PathBuf {
+pub(crate) fn shared(repo: &Sandbox, more: &str) -> PathBuf {
     let place = repo.data().with_file_name("shared");
     std::fs::create_dir(&place).unwrap();
     let settings = format!("[cache.remote]\npath = \"{}\"\n{more}", place.display());
@@ -46,7 +46,7 @@ fn shared(repo: &Sandbox, more: &str) -> PathBuf {
 }
 
 /// Runs Tidegate as another machine would: with a data directory of its own.
-fn on(machine: &str, repo: &Sandbox, args: &[&str]) -> Ended {
+pub(crate) fn on(machine: &str, repo: &Sandbox, args: &[&str]) -> Ended {
     Ended::of(command_on(machine, repo, args).output().unwrap())
 }
 
@@ -57,7 +57,7 @@ fn command_on(machine: &str, repo: &Sandbox, args: &[&str]) -> Command {
 }
 
 #[track_caller]
-fn green(ended: Ended) -> Ended {
+pub(crate) fn green(ended: Ended) -> Ended {
     assert_eq!(ended.code, Some(0), "{}", ended.shown());
     ended
 }
@@ -473,14 +473,14 @@ fn the_cache_command_looks_into_the_remote_cache() {
 }
 
 /// An S3 server of this test alone, which ends with it.
-struct S3 {
+pub(crate) struct S3 {
     server: Child,
-    endpoint: String,
+    pub(crate) endpoint: String,
 }
 
 impl S3 {
     /// `None` where there is no such server on this machine.
-    fn start() -> Option<S3> {
+    pub(crate) fn start() -> Option<S3> {
         let program = std::env::var_os("TIDEGATE_MOTO_SERVER").unwrap_or("moto_server".into());
         let listening = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listening.local_addr().unwrap().port();
@@ -511,7 +511,7 @@ impl S3 {
     }
 
     /// Makes the bucket, as its owner does.
-    fn make_bucket(&self, name: &str) {
+    pub(crate) fn make_bucket(&self, name: &str) {
         use std::io::Read;
         let address = self.endpoint.trim_start_matches("http://");
         let mut stream = std::net::TcpStream::connect(address).unwrap();
@@ -524,7 +524,7 @@ impl S3 {
         assert!(answer.contains(" 200 "), "{answer}");
     }
 
-    fn run(&self, machine: &str, repo: &Sandbox, args: &[&str]) -> Ended {
+    pub(crate) fn run(&self, machine: &str, repo: &Sandbox, args: &[&str]) -> Ended {
         let mut command = command_on(machine, repo, args);
         command.env("AWS_ACCESS_KEY_ID", "someone");
         command.env("AWS_SECRET_ACCESS_KEY", "hush-hush-hush");

@@ -252,21 +252,34 @@ fn places(
     remote: &Result<Option<Remote>, String>,
     key: &str,
 ) -> Result<Option<(&'static str, String)>, Failure> {
-    let there = match remote {
-        Ok(None) => return Ok(None),
-        Ok(Some(remote)) => remote_cache::state(remote, key),
-        Err(why) => Err(why.clone()),
-    };
+    if matches!(remote, Ok(None)) {
+        return Ok(None);
+    }
     let here = caches.store.find_cache(&caches.project, key);
     let here = here.map_err(|error| {
         Failure::unusable(format!("failed to look for the cache `{key}`: {error}"))
     })?;
-    let text = |is: bool| if is { "present" } else { "missing" };
+    let there = match remote {
+        Ok(None) => return Ok(None),
+        Ok(Some(remote)) => remote_cache::state(remote, key).and_then(|state| {
+            Ok(match (state, &here) {
+                (CacheState::Missing, _) => "missing",
+                (CacheState::Present, Some(entry))
+                    if remote_cache::is_older(entry, remote, &caches.store)? =>
+                {
+                    "present, newer than here"
+                }
+                (CacheState::Present, _) => "present",
+            })
+        }),
+        Err(why) => Err(why.clone()),
+    };
     let there = match there {
-        Ok(state) => text(state == CacheState::Present).to_owned(),
+        Ok(state) => state.to_owned(),
         Err(why) => format!("unknown: {why}"),
     };
-    Ok(Some((text(here.is_some()), there)))
+    let here = if here.is_some() { "present" } else { "missing" };
+    Ok(Some((here, there)))
 }
 
 fn reason_text(reason: &CacheMissReason) -> String {
