@@ -7,13 +7,13 @@ use std::sync::Arc;
 use tidegate_config::{Config, Loaded};
 use tidegate_expr::job_group_name;
 use tidegate_glob::Fnmatch;
-use tidegate_pipeline::{Event, EventKind, JobIdx, Pipeline, Status};
+use tidegate_pipeline::{Action, Event, EventKind, JobIdx, Pipeline, Status};
 use tidegate_plan::Plan;
 use tidegate_report::explain;
 use tidegate_report::run::quoted;
 use tidegate_run::Journal;
 
-use super::explain::unknown;
+use super::explain::{of_downstream, unknown};
 use super::job_input;
 use super::past::{Past, failure, found_jobs};
 use super::run::pipeline_of;
@@ -114,7 +114,19 @@ fn left_out(global: &Global, name: &str, loaded: &Loaded, plan: &Plan) -> Failur
             "`tidegate run --force {name_typed}` runs it all the same"
         ));
     }
+    let below = plan.pipeline().and_then(|pipeline| below(name, pipeline));
+    if let Some(told) = below {
+        return told;
+    }
     unknown(name, plan.decisions.iter().map(|decision| &*decision.name))
+}
+
+/// What is said of a job of a downstream pipeline.
+fn below(name: &str, pipeline: &Pipeline) -> Option<Failure> {
+    of_downstream(name, |above| {
+        let found = pipeline.find(above).map(|at| pipeline.job(at));
+        found.is_some_and(|job| matches!(job.action, Action::Bridge(_)))
+    })
 }
 
 /// Names with patterns replaced by the names they match; a name that a job has is no pattern.
@@ -137,6 +149,9 @@ fn expanded(names: &[String], pipeline: &Pipeline) -> Result<Vec<String>, Failur
             .filter(|job| pattern.matches(&plain(&job.name)));
         all.extend(matching.map(|job| job.name.to_string()));
         if all.len() == before {
+            if let Some(told) = below(name, pipeline) {
+                return Err(told);
+            }
             return Err(
                 Failure::unusable(format!("no job of this pipeline matches `{name}`"))
                     .hint("`tidegate list` shows the jobs"),

@@ -6,6 +6,7 @@ mod broken;
 mod cache;
 mod cache_keywords;
 mod downstream;
+mod downstream_words;
 mod durability;
 mod files;
 mod hostile;
