@@ -98,9 +98,10 @@ mod tests {
         let together = Arc::new(Barrier::new(8));
         for _ in 0..8 {
             let together = Arc::clone(&together);
-            workers
-                .give(move || drop(together.wait()))
-                .expect("a thread");
+            let wait = move || {
+                together.wait();
+            };
+            workers.give(wait).expect("a thread");
         }
         drop(workers);
     }
