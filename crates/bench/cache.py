@@ -9,6 +9,7 @@ Measures, for jobs whose cache is the directory TREE, by the moments at which li
   delta    saving after ten files changed
   same     saving when nothing changed
   tar      `tar | zstd -T0 -3` of the same tree, with a `sync` behind it
+  rsync    `rsync -a` of the same tree, with which gitlab-ci-local restores a cache
 
 SCRATCH is emptied; the store and the tree of the jobs are on its file system.
 """
@@ -93,5 +94,10 @@ pack = f"tar -C {os.path.dirname(tree)} -cf - {os.path.basename(tree)} | zstd -q
 subprocess.run(pack, shell=True, check=True)
 tar = time.monotonic() - began
 show("tar", tar, f"{tar / full:.1f} times full")
+subprocess.run(["cp", "-a", tree, f"{scratch}/kept"], check=True)
+began = time.monotonic()
+subprocess.run(["rsync", "-a", f"{scratch}/kept/.", f"{scratch}/copy"], check=True)
+rsync = time.monotonic() - began
+show("rsync", rsync, f"{rsync / (median(uses) - median(nones)):.1f} times restore")
 peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 print(f"memory   {peak / 1024:9.1f} MB  largest of all processes")

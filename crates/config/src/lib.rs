@@ -34,6 +34,7 @@ mod extends;
 mod header;
 mod include;
 mod interpolation;
+mod job_inputs;
 mod json;
 mod keyword;
 mod load;
@@ -57,6 +58,7 @@ mod typed;
 mod variables;
 
 pub use include::IncludeRecord;
+pub use job_inputs::job_input_values;
 pub use load::{Loaded, RootFile, load, load_with};
 pub use merged_yaml::merged_yaml;
 pub use model::*;

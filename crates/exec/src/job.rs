@@ -107,6 +107,14 @@ impl ShellExecutor {
         }))
     }
 
+    /// Starts what every job needs while there is something else to do; without this the first job waits for it.
+    ///
+    /// # Errors
+    /// No process could be started.
+    pub fn start_early(&self) -> io::Result<()> {
+        self.births.start()
+    }
+
     /// Makes the mounts jobs need; `plan` are opaque words, handed to the `enter` of
     /// [`supervisor_main`](crate::supervisor_main).
     ///

@@ -24,6 +24,8 @@ pub enum NotRunnable {
 
 const OPENING: &str = "${{";
 const CLOSING: &str = "}}";
+/// Where a value that was given stands, beside the keywords of an input; none of those is called so.
+const GIVEN: &str = "value";
 
 impl Build {
     /// The steps GitLab hands to a runner, `after_script` last (reference `runner.md` §1.4). Steps of `run` have a shell each.
@@ -80,7 +82,7 @@ impl Build {
         found.map(|text| NotRunnable::Expression { text })
     }
 
-    /// The build with the default values of its `inputs` in place of `${{ job.inputs.NAME }}` (GitLab's "job inputs").
+    /// The build with the values of its `inputs`, their defaults where none was given, in place of `${{ job.inputs.NAME }}` (GitLab's "job inputs").
     ///
     /// A build without `inputs` stays as it is. Expressions of another form stay: see [`Build::not_runnable`].
     #[must_use]
@@ -98,7 +100,30 @@ impl Build {
         build
     }
 
-    fn inputs(&self) -> Option<Map<String, Value>> {
+    /// The same build with other values of its `inputs`; those left out keep the ones they have.
+    #[must_use]
+    pub fn given(&self, values: &Map<String, Value>) -> Build {
+        let Some(mut inputs) = self.inputs() else {
+            return self.clone();
+        };
+        for (name, value) in values {
+            if let Some(Value::Object(input)) = inputs.get_mut(name) {
+                input.insert(GIVEN.to_owned(), value.clone());
+            }
+        }
+        let mut build = self.clone();
+        for (_, json) in build
+            .further
+            .iter_mut()
+            .filter(|(key, _)| **key == *"inputs")
+        {
+            *json = Value::Object(inputs.clone()).to_string().into();
+        }
+        build
+    }
+
+    /// The `inputs` it declares, as JSON by name; `None` where it has none.
+    pub fn inputs(&self) -> Option<Map<String, Value>> {
         match self.keyword("inputs") {
             Some(Value::Object(inputs)) => Some(inputs),
             _ => None,
@@ -190,7 +215,9 @@ fn filled(text: &str, inputs: &Map<String, Value>) -> Filled {
         let inside = inside.strip_suffix(CLOSING).unwrap_or(inside).trim();
         let name = inside.strip_prefix("job.inputs.");
         match name.and_then(|name| inputs.get(name)) {
-            Some(input) => out.push_str(&text_of(&input["default"])),
+            Some(input) => {
+                out.push_str(&text_of(input.get(GIVEN).unwrap_or(&input["default"])));
+            }
             None => {
                 foreign.get_or_insert_with(|| whole.to_owned());
                 out.push_str(whole);
@@ -227,6 +254,21 @@ mod tests {
             further: vec![("inputs".into(), inputs.into())],
             ..Build::default()
         }
+    }
+
+    #[test]
+    fn given_values_stand_above_defaults_until_others_are_given() {
+        let inputs = r#"{"a": {"default": "x"}, "n": {"default": 1, "type": "number"}}"#;
+        let build = build("${{ job.inputs.a }} ${{ job.inputs.n }}", inputs);
+        let value = |name: &str, value: Value| Map::from_iter([(name.to_owned(), value)]);
+        let once = build.given(&value("a", "y".into()));
+        assert_eq!(&*once.with_inputs().script[0], "y 1");
+        let twice = once.given(&value("n", 2.into()));
+        assert_eq!(&*twice.with_inputs().script[0], "y 2");
+        assert_eq!(
+            Build::default().given(&value("a", "y".into())),
+            Build::default()
+        );
     }
 
     #[test]

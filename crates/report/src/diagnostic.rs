@@ -3,7 +3,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 use tidegate_source::{
-    Diagnostic, Label, LabelKind, Severity, SourceFile, SourceMap, Span, Suggestion,
+    Diagnostic, Label, LabelKind, Origin, Severity, SourceFile, SourceMap, Span, Suggestion,
 };
 
 /// Whether escape sequences may be used.
@@ -111,7 +111,8 @@ fn excerpts<'a>(item: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Excerpt<'a>
     labels.sort_by_key(|label| label.kind == LabelKind::Context);
     let mut clusters: Vec<(&SourceFile, usize, usize, Vec<&Label>)> = Vec::new();
     for label in labels {
-        let Some(file) = sources.file(label.span.file()) else {
+        let file = sources.file(label.span.file());
+        let Some(file) = file.filter(|file| file.origin != Origin::Made) else {
             continue;
         };
         let (first, last) = lines(file, label.span);
@@ -180,11 +181,15 @@ fn include_chain(item: &Diagnostic, sources: &SourceMap) -> Vec<String> {
     let Some(primary) = item.primary() else {
         return Vec::new();
     };
+    let made = sources
+        .file(primary.file())
+        .filter(|file| file.origin == Origin::Made);
+    let made = made.map(|file| format!("in {}", file.name));
     let chain = sources.include_chain(primary.file());
-    chain
+    let chain = chain
         .iter()
-        .filter_map(|by| Some(format!("included from {}", sources.locate(*by)?)))
-        .collect()
+        .filter_map(|by| Some(format!("included from {}", sources.locate(*by)?)));
+    made.into_iter().chain(chain).collect()
 }
 
 struct PatchExcerpt<'a> {
@@ -264,6 +269,33 @@ mod tests {
         3 |   script: make
           |      +
         ");
+    }
+
+    #[test]
+    fn text_that_nobody_wrote_is_named_and_not_shown() {
+        let mut sources = SourceMap::default();
+        let root = sources.add("include of `t`", "{\"include\": \"a.yml\"}", Origin::Root);
+        let by = Span::new(root, 12, 19);
+        let kind = IncludeKind::Local;
+        let inner = sources.add("a.yml", "a: 1\n", Origin::Included { kind, by });
+        sources.root_is_made();
+        let items = [
+            Diagnostic::error("x", "inside").at(Span::new(inner, 0, 1)),
+            Diagnostic::error("y", "no such file").at(by),
+        ];
+        assert_snapshot!(diagnostics(&items, &sources, Style::Plain), @r#"
+        error[x]: inside
+         --> a.yml:1:1
+          |
+        1 | a: 1
+          | ^
+          |
+          = note: included from include of `t`
+
+        error[y]: no such file
+         |
+         = note: in include of `t`
+        "#);
     }
 
     #[test]

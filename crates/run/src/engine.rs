@@ -32,6 +32,7 @@ use crate::message::Message;
 use crate::redundant::superseded_by;
 use crate::setup::{Base, Begun, Observer, RunEnd, RunError, RunSetup};
 use crate::site::Sites;
+use crate::workers::Workers;
 use pipeline_run::PipelineRun;
 pub use resume::{Refused, Resumption};
 
@@ -90,6 +91,7 @@ pub fn run(
         queue: VecDeque::new(),
         running: BTreeMap::new(),
         planning: BTreeSet::new(),
+        workers: Workers::new(),
         threads: Vec::new(),
         timers: BTreeMap::new(),
         interrupted: None,
@@ -118,6 +120,9 @@ struct Engine<'o> {
     running: BTreeMap<(PipelineId, JobIdx), Running>,
     /// Trigger jobs whose pipelines are being planned.
     planning: BTreeSet<JobKey>,
+    /// What jobs run in.
+    workers: Workers,
+    /// Those in which pipelines are planned.
     threads: Vec<JoinHandle<()>>,
     timers: BTreeMap<(Instant, PipelineId, JobIdx), Attempt>,
     interrupted: Option<Interrupt>,
@@ -159,9 +164,10 @@ impl Engine<'_> {
             self.end_everything(messages);
         }
         for thread in self.threads.drain(..) {
-            // A panic in a job's thread was reported as that job's failure, or there is nothing to report it to.
+            // Planning that panicked was reported as a refusal.
             let _ = thread.join();
         }
+        self.workers.finish();
         done?;
         self.close()
     }

@@ -2,7 +2,7 @@
 //!
 //! [`run`] takes a planned pipeline ([`RunSetup`]), carries out what the scheduler asks for, and tells an [`Observer`] all that
 //! happens. One thread owns the state and receives everything that can happen as a [`Message`](message::Message); each running job
-//! has a thread of its own ([`job`]) that prepares its work tree, hands it to the executor and reports back. The channel
+//! has a thread to itself ([`job`]) that prepares its work tree, hands it to the executor and reports back. The channel
 //! between them is bounded, so that a job cannot print faster than its log is taken.
 //!
 //! A run keeps what it was begun with ([`StoredRun`]) and logs everything that happens to it ([`Journal`]), so that another
@@ -41,6 +41,7 @@ mod stored_run;
 mod tree_files;
 mod trees;
 mod upload;
+mod workers;
 
 pub use control::{Control, Interrupt};
 pub use downstream::{

@@ -97,6 +97,14 @@ impl StoredRun {
         store.write_run_file(run, RUN, self.to_json().as_bytes())
     }
 
+    /// Keeps a pipeline in the place of the one a run was begun with: the same jobs, with other values of their `inputs`.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub fn keep_pipeline(store: &Store, run: RunId, pipeline: &Pipeline) -> Result<(), StoreError> {
+        store.write_run_file(run, PIPELINE, pipeline_to_json(pipeline).as_bytes())
+    }
+
     /// Reads the facts of a run.
     ///
     /// # Errors

@@ -38,6 +38,8 @@ pub enum Origin {
     },
     /// Text that stands in no file: a command-line argument, a scenario, a setting.
     Given,
+    /// Text that nobody wrote, such as the value of one keyword on its own: only its name means something to people, not a place in it.
+    Made,
 }
 
 /// One file: its name as users know it, its text and its origin.
@@ -160,9 +162,19 @@ impl SourceMap {
         }
     }
 
-    /// `name:line:column` of where a span begins, or `None` for spans that point nowhere.
+    /// Says that the first file is text that nobody wrote.
+    pub fn root_is_made(&mut self) {
+        if let Some(root) = self.files.first_mut() {
+            root.origin = Origin::Made;
+        }
+    }
+
+    /// `name:line:column` of where a span begins, the name alone for text that nobody wrote, or `None` for spans that point nowhere.
     pub fn locate(&self, span: Span) -> Option<String> {
         let file = self.file(span.file())?;
+        if file.origin == Origin::Made {
+            return Some(file.name.to_string());
+        }
         Some(format!("{}:{}", file.name, self.position(span)))
     }
 

@@ -272,6 +272,9 @@ pub(crate) struct RunArgs {
     /// Start a manual or delayed job of an earlier run
     #[arg(long, value_name = "JOB", conflicts_with = "jobs")]
     pub play: Vec<String>,
+    /// Another value for an input of the jobs that --play, --retry or JOB names; lists, numbers and booleans as JSON
+    #[arg(long = "job-input", value_name = "NAME=VALUE", conflicts_with_all = ["resume", "only_failed", "watch"])]
+    pub job_inputs: Vec<String>,
     /// The run that --retry and --play are about; the last one by default
     #[arg(long, value_name = "ID")]
     pub run: Option<u64>,

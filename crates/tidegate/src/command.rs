@@ -5,6 +5,7 @@ pub(crate) mod cache;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod graph;
+mod job_input;
 pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod logs;

@@ -217,6 +217,11 @@ impl Project {
         }
     }
 
+    /// Version of GitLab that is followed where versions differ.
+    pub(crate) fn gitlab_version(&self) -> (u16, u16) {
+        self.reading.gitlab_version
+    }
+
     fn load_as(&self, reading: &tidegate_config::Settings) -> Result<Loaded, Failure> {
         self.in_world(|world| load(&self.root, &self.scenario, world, reading))
     }

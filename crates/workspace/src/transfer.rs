@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{
     AtFlags, Gid, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, Uid, chownat,
-    copy_file_range, fchmod, fchown, futimens, ioctl_ficlone, openat, readlinkat, symlinkat,
+    copy_file_range, fchmod, fchown, fstat, futimens, ioctl_ficlone, openat, readlinkat, symlinkat,
     utimensat,
 };
 use rustix::io::Errno;
@@ -48,16 +48,21 @@ impl Transfer {
         name: &CStr,
     ) -> Result<(), Errno> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = openat(to, name, flags, Mode::RUSR | Mode::WUSR)?;
+        let (plain, mode) = (like.st_mode & 0o777, like.st_mode & 0o7777);
+        let file = openat(to, name, flags, Mode::from_raw_mode(plain))?;
         self.content(from, like, file.as_fd())?;
-        if self.keeps_owner {
-            fchown(
-                &file,
-                Some(Uid::from_raw(like.st_uid)),
-                Some(Gid::from_raw(like.st_gid)),
-            )?;
+        // Looking costs nothing beside an entry in a file system's journal.
+        let made = fstat(&file)?;
+        let owner = (like.st_uid, like.st_gid);
+        let is_others = self.keeps_owner && (made.st_uid, made.st_gid) != owner;
+        if is_others {
+            let (uid, gid) = (Uid::from_raw(owner.0), Gid::from_raw(owner.1));
+            fchown(&file, Some(uid), Some(gid))?;
         }
-        fchmod(&file, Mode::from_raw_mode(like.st_mode & 0o7777))?;
+        // A change of the owner may take bits away.
+        if is_others || made.st_mode & 0o7777 != mode {
+            fchmod(&file, Mode::from_raw_mode(mode))?;
+        }
         futimens(&file, &mtime_of(like))
     }
 

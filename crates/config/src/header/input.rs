@@ -349,7 +349,8 @@ impl<'a> Input<'a> {
     }
 }
 
-fn unknown_arguments(declared: &[(Key, Node)], given: &Map) -> Option<Diagnostic> {
+/// The complaint about given values that nothing declares.
+pub(crate) fn unknown_arguments(declared: &[(Key, Node)], given: &Map) -> Option<Diagnostic> {
     let known: Vec<&str> = declared
         .iter()
         .filter(|(_, spec)| Kind::of(spec).is_some())
@@ -427,7 +428,8 @@ fn json_number(text: &str) -> Option<Value> {
     (fraction_ok && exponent_ok).then(|| text.parse().ok().map(Value::Float))?
 }
 
-fn json_value(value: serde_json::Value) -> Value {
+/// JSON as YAML has it.
+pub(crate) fn json_value(value: serde_json::Value) -> Value {
     use serde_json::Value as Json;
     let node = |value| Node::new(json_value(value), Span::NONE);
     match value {

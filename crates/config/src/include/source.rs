@@ -466,7 +466,7 @@ impl Source<'_> {
         }
         Ok(Found {
             content,
-            name: format!("{job}: {location}"),
+            name: format!("{location} (artifact of `{job}`)"),
             context: self.context.clone(),
         })
     }

@@ -40,6 +40,15 @@ impl Births {
         }
     }
 
+    /// Starts the process the others are forked from, without waiting until it can.
+    pub(crate) fn start(&self) -> io::Result<()> {
+        let mut zygote = self.zygote.lock().unwrap_or_else(PoisonError::into_inner);
+        if zygote.is_none() {
+            *zygote = Some(Zygote::start(&self.command)?);
+        }
+        Ok(())
+    }
+
     /// A ground made by this mount plan.
     pub(crate) fn ground(&self, plan: Vec<OsString>) -> io::Result<Ground> {
         let parent = Parent::Zygote(self.clone());

@@ -205,7 +205,7 @@ impl Supervisor {
         drop(shell);
         let mut watch = Watch {
             reader: Some(reader),
-            block: vec![0; BLOCK],
+            block: Vec::with_capacity(BLOCK),
             output,
             interrupted: None,
             pressed: None,
@@ -280,6 +280,7 @@ fn wait_until_readable(fd: &OwnedFd) {
 struct Watch<'a> {
     /// `None` after its end.
     reader: Option<OwnedFd>,
+    /// Only its capacity counts: a short job must not pay for clearing it.
     block: Vec<u8>,
     output: &'a mut dyn FnMut(&[u8]),
     interrupted: Option<Interrupt>,
@@ -357,10 +358,11 @@ impl Watch<'_> {
         let Some(reader) = &self.reader else {
             return Ok(false);
         };
-        match rustix::io::read(reader, &mut self.block[..]) {
+        self.block.clear();
+        match rustix::io::read(reader, rustix::buffer::spare_capacity(&mut self.block)) {
             Ok(0) => self.reader = None,
-            Ok(length) => {
-                (self.output)(self.block.get(..length).unwrap_or_default());
+            Ok(_) => {
+                (self.output)(&self.block);
                 return Ok(true);
             }
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}

@@ -56,6 +56,6 @@ fn is_own(span: Span, sources: &SourceMap) -> bool {
         .all(|file| match &file.origin {
             Origin::Root => true,
             Origin::Included { kind, .. } => *kind == IncludeKind::Local,
-            Origin::Given => false,
+            Origin::Given | Origin::Made => false,
         })
 }

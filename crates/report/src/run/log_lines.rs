@@ -5,6 +5,9 @@ use crate::Style;
 /// Lines longer than this are cut in two, so that a job without line breaks cannot use up memory.
 const LONGEST: usize = 16 * 1024;
 
+/// How much of an unfinished line is looked at.
+const LOOKED_AT: usize = 1024;
+
 /// Something a stretch of log shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shown<'a> {
@@ -43,6 +46,18 @@ impl LogLines {
         self.pending.extend_from_slice(rest);
         if self.pending.len() > LONGEST {
             self.show_pending(&mut show);
+        }
+    }
+
+    /// What a terminal would show of the line that no line break has ended yet; empty where there is none.
+    pub fn unfinished(&self) -> String {
+        // Few columns are of interest, and the line may be long.
+        let from = self.pending.len().saturating_sub(LOOKED_AT);
+        let text = String::from_utf8_lossy(&self.pending[from..]);
+        match text.contains("section_") {
+            // A marker may not be whole yet.
+            true => String::new(),
+            false => visible(&text, Style::Plain),
         }
     }
 
@@ -226,6 +241,19 @@ mod tests {
     #[test]
     fn a_line_may_arrive_in_pieces_and_may_lack_its_end() {
         assert_eq!(lines(Style::Plain, &["a", "b\nc", "d"]), ["ab", "cd"]);
+    }
+
+    #[test]
+    fn an_unfinished_line_can_be_asked_for() {
+        let mut lines = LogLines::new(Style::Coloured);
+        let mut unfinished = |bytes: &str| {
+            lines.push(bytes.as_bytes(), |_| {});
+            lines.unfinished()
+        };
+        assert_eq!(unfinished("one\n"), "");
+        assert_eq!(unfinished("10%\r\u{1b}[32m20"), "20");
+        assert_eq!(unfinished("%\r"), "20%");
+        assert_eq!(unfinished("\nsection_start:1:a"), "");
     }
 
     #[test]

@@ -105,6 +105,10 @@ impl PlainRun {
         let mut lines = known.unwrap_or_else(|| LogLines::new(style));
         let mut text = String::new();
         lines.push(bytes, |what| self.log_line(at, what, &mut text));
+        if self.quiet {
+            // Of no use where every line is shown once it is whole.
+            self.progress.of_mut(id).unfinished(job, lines.unfinished());
+        }
         self.logs.insert(at, lines);
         text
     }
@@ -144,6 +148,8 @@ impl PlainRun {
                 }
                 said
             }
+            // It was said when it came to wait.
+            (Status::Manual, Reason::RunEnded) => return,
             (Status::Manual, _) => "waits to be started by hand".to_owned(),
             (Status::Skipped, _) if !self.quiet => "is skipped".to_owned(),
             _ => return,

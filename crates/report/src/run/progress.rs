@@ -33,6 +33,8 @@ pub struct JobProgress {
     pub command: Option<String>,
     /// The last lines of its log.
     pub lines: VecDeque<String>,
+    /// What stands after the last of them without a line break so far, such as how far a download is; often empty.
+    pub unfinished: String,
     /// What became of its caches, in order of events.
     pub caches: Vec<(Arc<str>, CacheOutcome)>,
     /// Coverage found in its log.
@@ -71,6 +73,7 @@ impl Progress {
             section: None,
             command: None,
             lines: VecDeque::new(),
+            unfinished: String::new(),
             caches: Vec::new(),
             coverage: None,
             would_trigger: None,
@@ -182,6 +185,11 @@ impl Progress {
         progress.section = Some(name.into());
     }
 
+    /// Takes what a job has printed of its next line in.
+    pub fn unfinished(&mut self, job: JobIdx, text: String) {
+        self.jobs[job.at()].unfinished = text;
+    }
+
     /// Takes a visible line of a job's log in.
     pub fn line(&mut self, job: JobIdx, line: &str) {
         let progress = &mut self.jobs[job.at()];
@@ -222,6 +230,7 @@ impl JobProgress {
         self.command = None;
         self.would_trigger = None;
         self.lines.clear();
+        self.unfinished.clear();
         self.caches.clear();
     }
 }

@@ -202,7 +202,7 @@ impl Listing<'_> {
         let file = self.loaded.sources.file(span.file())?;
         match file.origin {
             Origin::Included { by, .. } => Some(self.place(by)),
-            Origin::Root | Origin::Given => None,
+            Origin::Root | Origin::Given | Origin::Made => None,
         }
     }
 

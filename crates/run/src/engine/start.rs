@@ -87,21 +87,11 @@ impl Engine<'_> {
             cancel: None,
         };
         self.running.insert((id, job), running);
-        let thread = std::thread::Builder::new()
-            .name(format!("job {}", job.0))
-            .spawn(move || perform(&shared, task))
-            .map_err(RunError::Thread);
-        match thread {
-            Ok(thread) => {
-                self.threads.retain(|thread| !thread.is_finished());
-                self.threads.push(thread);
-                Ok(())
-            }
-            Err(error) => {
-                self.running.remove(&(id, job));
-                Err(error)
-            }
+        let given = self.workers.give(move || perform(&shared, task));
+        if given.is_err() {
+            self.running.remove(&(id, job));
         }
+        given.map_err(RunError::Thread)
     }
 
     /// From here on a crash means that the job may have run: that must be in the log before it does.

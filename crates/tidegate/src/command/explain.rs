@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::stdout;
 
+use tidegate_config::JobKind;
 use tidegate_plan::Detail;
+use tidegate_report::run::quoted;
 use tidegate_report::{explain, explain_json};
 
 use super::{require_planned, require_valid};
@@ -24,6 +26,13 @@ pub(crate) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> 
             .values()
             .any(|job| *job.name == **name || *job.base == **name);
         if !known {
+            let is_trigger = |name: &str| {
+                let mut jobs = config.jobs.values().filter(|job| *job.name == *name);
+                jobs.any(|job| matches!(job.body.kind, JobKind::Bridge(_)))
+            };
+            if let Some(told) = of_downstream(name, is_trigger) {
+                return Err(told);
+            }
             return Err(unknown(name, config.jobs.keys().map(|known| &**known)));
         }
     }
@@ -48,6 +57,21 @@ pub(crate) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> 
     print(&text)?;
     require_planned(global, &loaded, &plan)?;
     Ok(Exit::Fine)
+}
+
+/// What can be done with a job of a pipeline that is only planned when its trigger job is reached, where the name is of one.
+pub(super) fn of_downstream(name: &str, is_trigger: impl Fn(&str) -> bool) -> Option<Failure> {
+    let mut above = name.match_indices('/').map(|(at, _)| &name[..at]);
+    let trigger = above.find(|above| is_trigger(above))?;
+    let (typed, trigger) = (quoted(name), quoted(trigger));
+    let told = Failure::unusable(format!(
+        "`{name}` is no job of this pipeline: what is below `{trigger}` is planned when that is reached"
+    ));
+    let whole = told.hint(format!("`tidegate run {trigger}` runs all of it"));
+    let earlier = format!(
+        "of the last run, `tidegate run --retry {typed}` runs it again, `--play {typed}` starts it, `tidegate logs {typed}` shows its log"
+    );
+    Some(whole.hint(earlier))
 }
 
 /// A name no job has.

@@ -28,6 +28,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(super) struct Machine {
     /// How downstream pipelines are read.
     global: Global,
+    /// How jobs are started.
+    executor: ShellExecutor,
     /// The store.
     pub(super) store: Store,
     /// How work trees are made.
@@ -62,6 +64,8 @@ impl Machine {
             probe::choose(data_dir, wanted).map_err(|error| failed("make work trees", &error))?;
         Ok(Machine {
             global: global.clone(),
+            executor: ShellExecutor::of_this_binary(SUPERVISE)
+                .map_err(|error| failed("find this program's own file", &error))?,
             store,
             backend,
             remote: project.remote.clone(),
@@ -77,6 +81,12 @@ impl Machine {
         project: &str,
     ) -> Option<Arc<dyn RemoteCaches>> {
         for_jobs(&self.remote, suffix, &self.store, project)
+    }
+
+    /// Starts what jobs will run below, while there are other things to do before them.
+    pub(super) fn start_early(&self) -> Result<(), Failure> {
+        let started = self.executor.start_early();
+        started.map_err(|error| failed("start the supervisors of jobs", &error))
     }
 
     /// Everything a run needs; `pins` are the caches its plan relies on, `past` is what happened so far of one that goes on.
@@ -102,8 +112,7 @@ impl Machine {
                 self.store.clone(),
             )),
             store: self.store,
-            executor: ShellExecutor::of_this_binary(SUPERVISE)
-                .map_err(|error| failed("find this program's own file", &error))?,
+            executor: self.executor,
             environment: environment(&self.settings),
             backend: self.backend,
             base,

@@ -1,12 +1,14 @@
 //! `tidegate run --resume`, `--retry`, `--play`: going on with an earlier run.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidegate_pipeline::{CacheOutcome, EventKind, PipelineId};
-use tidegate_run::{Begun, Journal, Pins, Refused, Resumption};
+use tidegate_pipeline::{CacheOutcome, EventKind, JobIdx, Pipeline, PipelineId};
+use tidegate_run::{Begun, Journal, Pins, Refused, Resumption, StoredRun};
 use tidegate_schedule::{Input, MetState};
-use tidegate_store::{RunId, RunRecord, StoreError};
+use tidegate_store::{RunId, RunRecord, Store, StoreError};
 
+use super::job_input;
 use super::machine::{Machine, failed};
 use super::past::{Past, failure};
 use super::run::perform;
@@ -27,9 +29,11 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
         }
         None => past.pipeline(args.run)?,
     };
-    let facts = past.facts(record.id)?;
+    let mut facts = past.facts(record.id)?;
     let tree = RunTree::read(&past.store, record.id)?;
     let asked = asked(&tree, scope, args)?;
+    let project = Project::open(global, &args.scenario)?;
+    let given = given_inputs(&tree, &asked, args, &project)?;
     let log = past
         .store
         .open_run_log(record.id)
@@ -42,8 +46,23 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
         })?;
     let journal = Journal::read(&past.store, record.id).map_err(|error| failure(&error))?;
     let pins = pins(&past, record.id, &journal)?;
-    let past_run = Resumption::new(&past.store, record.id, facts.clone(), journal, asked);
-    let past_run = past_run.map_err(|error| refused(&tree, &record, &error))?;
+    let resumption = |facts: &StoredRun, journal: Journal| {
+        let past_run = Resumption::new(
+            &past.store,
+            record.id,
+            facts.clone(),
+            journal,
+            asked.clone(),
+        );
+        past_run.map_err(|error| refused(&tree, &record, &error))
+    };
+    if !given.is_empty() {
+        // Only what can be done changes what is stored.
+        resumption(&facts, journal.clone())?;
+        keep(&past.store, &given)?;
+        facts = past.facts(record.id)?;
+    }
+    let past_run = resumption(&facts, journal)?;
     if record.finished.is_some() && !past_run.has_work() {
         let id = record.id;
         return Err(Failure::unusable(format!("run {id} is over")).hint(format!(
@@ -53,7 +72,6 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     let base = facts
         .base(&past.store, record.id)
         .map_err(|error| failure(&error))?;
-    let project = Project::open(global, &args.scenario)?;
     let machine = Machine::open(global, &project, args.workspace.as_deref())?;
     let store = machine.store.clone();
     store
@@ -65,6 +83,31 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     // What the stopped process had in hand was moved to the trash when the store was opened.
     after_run(&store, &Limits::of(&project.settings), When::Now);
     ended.map(|(exit, _)| exit)
+}
+
+/// The pipelines with the values of `--job-input` for the jobs that were asked for.
+fn given_inputs(
+    tree: &RunTree,
+    asked: &[(PipelineId, Input)],
+    args: &RunArgs,
+    project: &Project,
+) -> Result<BTreeMap<PipelineId, Arc<Pipeline>>, Failure> {
+    let given = job_input::given(args)?;
+    if given.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let job = |(id, input): &(PipelineId, Input)| Some((*id, input.job()?));
+    let jobs: Vec<(PipelineId, JobIdx)> = asked.iter().filter_map(job).collect();
+    job_input::of_earlier_run(tree, &jobs, &given, project)
+}
+
+/// Keeps them: what a job was given it also has when it is retried, as at GitLab.
+fn keep(store: &Store, given: &BTreeMap<PipelineId, Arc<Pipeline>>) -> Result<(), Failure> {
+    for (id, pipeline) in given {
+        StoredRun::keep_pipeline(store, RunId(id.0), pipeline)
+            .map_err(|error| failed("keep the values of inputs", &error))?;
+    }
+    Ok(())
 }
 
 /// The caches that the run relied on, as far as they are still there.

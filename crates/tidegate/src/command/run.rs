@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::stderr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use tidegate_run::{
 use tidegate_store::{RunId, Store};
 use tidegate_workspace::Layer;
 use tidegate_world::{
-    Subject, Submodule, job_repository, submodules, tracked_paths, write_committed,
+    Checkout, Subject, Submodule, job_repository, submodules, tracked_paths, write_committed,
 };
 
 use super::machine::{Machine, failed, providers, shell};
@@ -101,7 +101,7 @@ pub(super) fn planned(
         .plan_to_run(&loaded, &detail, &pins)?
         .ok_or_else(Failure::shown)?;
     require_planned(global, &loaded, &plan)?;
-    let pipeline = chosen(global, args, &loaded, &plan)?;
+    let pipeline = chosen(global, args, &loaded, &plan, project)?;
     Ok(Planned {
         loaded,
         pipeline,
@@ -262,6 +262,7 @@ fn setup(
     let key = project.key();
     warn_of_missing(&machine.store, &key, &pipeline)?;
     let begun = begin(&machine.store, &key).map_err(|error| failed("begin the run", &error))?;
+    machine.start_early()?;
     let base = base(
         project,
         &machine.store,
@@ -361,8 +362,21 @@ pub(crate) fn base(
     let mut paths = paths;
     let submodules = submodules(&project.checkout).map_err(|error| failed(&error))?;
     paths.retain(|path| submodules.iter().all(|submodule| submodule.path != *path));
-    let taken =
-        base_tree(store, &project.key(), &root, &paths, run).map_err(|error| failed(&error))?;
+    let repository = match keep {
+        Keep::Run => repository_directory(store, run),
+        Keep::Process => private.path().join("repository"),
+    };
+    std::fs::create_dir(&repository).map_err(|error| failed(&error))?;
+    let checkout = &project.checkout;
+    // Git is asked beside it: neither needs what the other finds.
+    let (taken, of_git) = std::thread::scope(|scope| {
+        let of_git = scope.spawn(|| OfGit::take(checkout, &repository));
+        let taken = base_tree(store, &project.key(), &root, &paths, run);
+        (taken, of_git.join())
+    });
+    let taken = taken.map_err(|error| failed(&error))?;
+    let of_git = of_git.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked));
+    let OfGit { made, tracked } = of_git.map_err(|error| failed(&error))?;
     for skipped in &taken.skipped {
         tell(&format!(
             "warning: jobs do not see {}: {}\n",
@@ -370,16 +384,11 @@ pub(crate) fn base(
             skipped.why
         ));
     }
-    let (kept, repository) = match keep {
-        Keep::Run => {
-            let kept = store.keep_base(&taken.entry, run);
-            let kept = kept.map_err(|error| failed(&error))?;
-            (Some(kept), repository_directory(store, run))
-        }
-        Keep::Process => (None, private.path().join("repository")),
+    let kept = match keep {
+        Keep::Run => Some(store.keep_base(&taken.entry, run)).transpose(),
+        Keep::Process => Ok(None),
     };
-    std::fs::create_dir(&repository).map_err(|error| failed(&error))?;
-    let made = job_repository(&project.checkout, &repository).map_err(|error| failed(&error))?;
+    let kept = kept.map_err(|error| failed(&error))?;
     if !submodules.is_empty() {
         let wanted = wants_submodules(pipeline);
         let with_files = |submodule| with_files(submodule, wanted);
@@ -391,7 +400,6 @@ pub(crate) fn base(
     if made || !submodules.is_empty() {
         layers.push(Layer::borrowed(repository));
     }
-    let tracked = tracked_paths(&project.checkout).map_err(|error| failed(&error))?;
     let tracked: BTreeSet<PathBuf> = tracked.unwrap_or(paths).into_iter().collect();
     let tracked: Vec<PathBuf> = tracked.into_iter().collect();
     let guard = Box::new((private, taken.lease, kept));
@@ -400,6 +408,23 @@ pub(crate) fn base(
         tracked: tracked.into(),
         guard,
     })
+}
+
+/// What jobs get of the user's repository.
+struct OfGit {
+    /// They have one of their own.
+    made: bool,
+    /// The paths git knows; `None` where there is no repository.
+    tracked: Option<Vec<PathBuf>>,
+}
+
+impl OfGit {
+    fn take(checkout: &Checkout, repository: &Path) -> Result<Self, String> {
+        Ok(Self {
+            made: job_repository(checkout, repository).map_err(|error| error.to_string())?,
+            tracked: tracked_paths(checkout).map_err(|error| error.to_string())?,
+        })
+    }
 }
 
 /// A submodule as jobs see it: empty where none of them asks for its files.

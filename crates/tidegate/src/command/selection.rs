@@ -7,17 +7,19 @@ use std::sync::Arc;
 use tidegate_config::{Config, Loaded};
 use tidegate_expr::job_group_name;
 use tidegate_glob::Fnmatch;
-use tidegate_pipeline::{Event, EventKind, Pipeline, Status};
+use tidegate_pipeline::{Action, Event, EventKind, JobIdx, Pipeline, Status};
 use tidegate_plan::Plan;
 use tidegate_report::explain;
 use tidegate_report::run::quoted;
 use tidegate_run::Journal;
 
-use super::explain::unknown;
-use super::past::{Past, failure};
+use super::explain::{of_downstream, unknown};
+use super::job_input;
+use super::past::{Past, failure, found_jobs};
 use super::run::pipeline_of;
 use crate::cli::{Global, RunArgs};
 use crate::exit::Failure;
+use crate::project::Project;
 use crate::terminal::{style, tell};
 
 /// The part of the pipeline that the arguments choose; the whole where they choose nothing.
@@ -26,6 +28,7 @@ pub(super) fn chosen(
     args: &RunArgs,
     loaded: &Loaded,
     plan: &Plan,
+    project: &Project,
 ) -> Result<Arc<Pipeline>, Failure> {
     let of_no_pipeline = |failure| match left_out_of(args, plan) {
         Some(name) if plan.pipeline().is_none() => left_out(global, name, loaded, plan),
@@ -37,6 +40,7 @@ pub(super) fn chosen(
     } else {
         expanded(&args.jobs, &pipeline)?
     };
+    let pipeline = with_job_inputs(args, &names, pipeline, project)?;
     let pipeline = from_stage(args.from_stage.as_deref(), pipeline)?;
     if names.is_empty() {
         return Ok(pipeline);
@@ -51,6 +55,29 @@ pub(super) fn chosen(
     let alone = pipeline
         .only(|_, job| named.contains(&*job.name) || named.contains(job_group_name(&job.name)));
     Ok(Arc::new(alone))
+}
+
+/// The pipeline with the values of `--job-input` for the named jobs.
+fn with_job_inputs(
+    args: &RunArgs,
+    names: &[String],
+    pipeline: Arc<Pipeline>,
+    project: &Project,
+) -> Result<Arc<Pipeline>, Failure> {
+    let given = job_input::given(args)?;
+    if given.is_empty() {
+        return Ok(pipeline);
+    }
+    if names.is_empty() {
+        return Err(Failure::unusable("--job-input: no job is named").hint(
+            "`tidegate run JOB --job-input NAME=VALUE`, or with `--play JOB` or `--retry JOB`",
+        ));
+    }
+    let jobs: Vec<JobIdx> = names
+        .iter()
+        .flat_map(|name| found_jobs(&pipeline, name))
+        .collect();
+    job_input::with_inputs(&pipeline, &jobs, &given, project)
 }
 
 /// Takes the named jobs into the pipeline, whatever `rules`, `only` and `except` say of them.
@@ -87,7 +114,19 @@ fn left_out(global: &Global, name: &str, loaded: &Loaded, plan: &Plan) -> Failur
             "`tidegate run --force {name_typed}` runs it all the same"
         ));
     }
+    let below = plan.pipeline().and_then(|pipeline| below(name, pipeline));
+    if let Some(told) = below {
+        return told;
+    }
     unknown(name, plan.decisions.iter().map(|decision| &*decision.name))
+}
+
+/// What is said of a job of a downstream pipeline.
+fn below(name: &str, pipeline: &Pipeline) -> Option<Failure> {
+    of_downstream(name, |above| {
+        let found = pipeline.find(above).map(|at| pipeline.job(at));
+        found.is_some_and(|job| matches!(job.action, Action::Bridge(_)))
+    })
 }
 
 /// Names with patterns replaced by the names they match; a name that a job has is no pattern.
@@ -110,6 +149,9 @@ fn expanded(names: &[String], pipeline: &Pipeline) -> Result<Vec<String>, Failur
             .filter(|job| pattern.matches(&plain(&job.name)));
         all.extend(matching.map(|job| job.name.to_string()));
         if all.len() == before {
+            if let Some(told) = below(name, pipeline) {
+                return Err(told);
+            }
             return Err(
                 Failure::unusable(format!("no job of this pipeline matches `{name}`"))
                     .hint("`tidegate list` shows the jobs"),

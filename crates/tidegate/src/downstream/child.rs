@@ -44,7 +44,7 @@ impl Downstream {
             bytes: format!("{{\"include\": {include}}}").into_bytes().into(),
         };
         let project = Project::again(&self.global, above.place(), scenario, root, &self.store)?;
-        let (loaded, plan) = project.in_world_to_run(&request.pins, |world| {
+        let (mut loaded, plan) = project.in_world_to_run(&request.pins, |world| {
             project.load_and_plan(&ChildWorld {
                 inner: world,
                 store: &self.store,
@@ -52,6 +52,7 @@ impl Downstream {
                 tree: request.tree.first().cloned(),
             })
         })?;
+        loaded.sources.root_is_made();
         let pipeline = match self.pipeline_of(&project, &loaded, plan.as_ref()) {
             Ok(pipeline) => pipeline,
             Err(messages) => return Ok(told::not_created(messages)),

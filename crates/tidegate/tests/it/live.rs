@@ -269,6 +269,26 @@ fn a_pipeline_below_stands_below_its_trigger_job() {
 }
 
 #[test]
+fn how_far_a_download_is_shows_without_a_line_break() {
+    let repo = gated();
+    let text = repo
+        .read(".gitlab-ci.yml")
+        .replace("echo step 1 of 2;", "printf '10%%\\r20%%\\r';");
+    repo.write(
+        ".gitlab-ci.yml",
+        text.replace("['printf", "[\"printf")
+            .replace("done']", "done\"]"),
+    );
+    let Some(watched) = Watched::run(&repo, 30, 76) else {
+        return;
+    };
+    watched.wait_for(&["> slow", "s  20%"]);
+    repo.write("gate", "");
+    let (_, shown, _) = watched.end();
+    assert!(shown.contains("slow    | passed in"), "{shown}");
+}
+
+#[test]
 fn a_terminal_that_cannot_be_drawn_on_gets_lines() {
     let repo = gated();
     repo.write("gate", "");

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::repository;
 
 /// Ways to leave something behind in a work tree, its mounts, or its private directories.
-const TRACES: [&str; 8] = [
+const TRACES: [&str; 12] = [
     "true",
     "echo left > left",
     "chmod 711 .",
@@ -14,6 +14,10 @@ const TRACES: [&str; 8] = [
     "mount -t tmpfs none inner 2>/dev/null && echo left > inner/left || true",
     "echo left > \"$RUNNER_TEMP_PROJECT_DIR/left\"; echo left > \"$RUNNER_TEMP_PROJECT_DIR/../left\"",
     "ulimit -n 77; umask 077; export LEFT=1; cd inner",
+    "echo LEFT=1 >> \"$GITLAB_ENV\"",
+    "rm \"$GITLAB_ENV\"; ln -s /etc/passwd \"$GITLAB_ENV\"",
+    "chmod 755 \"$RUNNER_TEMP_PROJECT_DIR\"; (setsid sleep 50 > left 2>&1 &)",
+    "mount -t tmpfs none \"$RUNNER_TEMP_PROJECT_DIR\" 2>/dev/null || true",
 ];
 
 #[test]
@@ -47,4 +51,22 @@ fn a_job_sees_nothing_of_the_jobs_before_it() {
     for later in &seen {
         assert_eq!(later, &seen[0], "{seen:#?}");
     }
+}
+
+#[test]
+fn jobs_that_leave_no_trace_are_supervised_by_one_process_after_another() {
+    let mut configuration = String::new();
+    for at in 0..12 {
+        writeln!(configuration, "j{at}: {{script: 'echo \"below $PPID\"'}}").unwrap();
+    }
+    let repo = repository(&configuration);
+    let ended = repo.run(&["run", "--jobs", "1"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.shown());
+    let lines = ended.stdout.lines();
+    let supervisors = lines.filter_map(|line| line.split_once("| below ").map(|(_, pid)| pid));
+    let supervisors: std::collections::BTreeSet<&str> = supervisors.collect();
+    let overlay = repo.run(&["doctor"]).stdout.contains("overlay-root");
+    // Two sites at most wait for a job where one runs at a time; the first jobs find out about the login and leave their traces.
+    let most = if overlay { 6 } else { 12 };
+    assert!((1..=most).contains(&supervisors.len()), "{supervisors:?}");
 }

