@@ -8,6 +8,7 @@
 //! staging/OWNER/  private directories of one open store; OWNER.lock is held while it lives
 //! trash/        directories renamed away, deleted later
 //! mirrors/      bare copies of included projects; who fetches them writes them
+//! builds/       empty directories where jobs see their trees, made by who runs them
 //! ```
 
 use std::fs;

@@ -9,7 +9,7 @@ mod why;
 pub(super) use transfer::empty_directory;
 pub(super) use upkeep::problem;
 
-use tidegate_store::{Entry, EntryKind, Store};
+use tidegate_store::{Entry, EntryKind, Store, StoreError};
 
 use crate::cli::{Global, ScenarioArgs};
 use crate::exit::{Exit, Failure};
@@ -80,6 +80,18 @@ pub(super) fn open_store(directory: &std::path::Path) -> Result<Store, Failure> 
     let made = std::fs::create_dir_all(directory);
     let place = directory.display();
     made.map_err(|error| Failure::unusable(format!("failed to make {place}: {error}")))?;
-    Store::open(directory)
-        .map_err(|error| Failure::unusable(format!("failed to open the store {place}: {error}")))
+    Store::open(directory).map_err(|error| unopened(&error))
+}
+
+/// A store that cannot be opened; a run elsewhere is no harm.
+pub(super) fn unopened(error: &StoreError) -> Failure {
+    let failure = Failure::unusable(format!("failed to {error}"));
+    match error {
+        StoreError::Format { .. }
+        | StoreError::NotAStore { .. }
+        | StoreError::FormatFile { .. } => {
+            failure.hint("`--data-dir DIR` or `data_dir` of the settings names another one")
+        }
+        _ => failure,
+    }
 }

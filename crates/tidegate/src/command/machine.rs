@@ -14,6 +14,7 @@ use tidegate_settings::{Shell, Source, Sources};
 use tidegate_store::Store;
 use tidegate_workspace::{Backend, Wanted as WantedBackend, probe};
 
+use super::cache::unopened;
 use crate::SUPERVISE;
 use crate::cli::{Global, RunArgs};
 use crate::downstream::Downstream;
@@ -59,7 +60,7 @@ impl Machine {
         };
         std::fs::create_dir_all(data_dir)
             .map_err(|error| failed("make the directory of the store", &error))?;
-        let store = Store::open(data_dir).map_err(|error| failed("open the store", &error))?;
+        let store = Store::open(data_dir).map_err(|error| unopened(&error))?;
         let backend =
             probe::choose(data_dir, wanted).map_err(|error| failed("make work trees", &error))?;
         Ok(Machine {

@@ -5,6 +5,7 @@ use tidegate_pipeline::{JobIdx, Pipeline, PipelineId};
 use tidegate_run::StoredRun;
 use tidegate_store::{RunId, RunRecord, Store};
 
+use super::cache::unopened;
 use super::explain::unknown;
 use super::machine::failed;
 use crate::cli::{Global, ScenarioArgs};
@@ -29,8 +30,7 @@ impl Past {
         if !project.data_dir.exists() {
             return Err(none());
         }
-        let store =
-            Store::open(&project.data_dir).map_err(|error| failed("open the store", &error))?;
+        let store = Store::open(&project.data_dir).map_err(|error| unopened(&error))?;
         Ok(Past {
             store,
             key: project.key(),

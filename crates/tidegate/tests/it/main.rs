@@ -36,6 +36,7 @@ mod shell;
 mod sites;
 mod sources;
 mod store_commands;
+mod store_versions;
 mod store_words;
 mod upkeep;
 mod variables;
