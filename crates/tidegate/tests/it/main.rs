@@ -44,6 +44,7 @@ mod views;
 mod watch;
 mod wish1;
 mod wish1_more;
+mod wish1_rest;
 mod wish2;
 mod wish3;
 
