@@ -268,6 +268,13 @@ pub(crate) fn final_key_of(
     final_key(spec, cache, variables, &mut Vec::new()).ok()
 }
 
+/// A key as it may be told in events and logs: without masked values.
+pub(crate) fn shown(key: &str, variables: &JobVariables) -> Arc<str> {
+    let masked = variables.masked_values().filter(|value| !value.is_empty());
+    let hide = |text: String, value: &str| text.replace(value, "[MASKED]");
+    masked.fold(key.to_owned(), hide).into()
+}
+
 fn final_key(
     spec: &JobSpec,
     cache: &CacheSpec,

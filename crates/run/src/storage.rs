@@ -21,7 +21,7 @@ use tidegate_pipeline::{
 use tidegate_store::{Artifact, RunId, Store};
 use tidegate_workspace::{Mode, TreeError, Union, Workspace};
 
-use crate::cache::{ResolvedCache, policy};
+use crate::cache::{ResolvedCache, policy, shown};
 use crate::files::{Found, Wanted, entries_below, find};
 use crate::message::Message;
 use crate::pins::Pins;
@@ -133,7 +133,9 @@ impl Storage for JobStorage {
                 }
             };
             match policy(&cache.spec, context.variables) {
-                CachePolicy::PullPush | CachePolicy::Pull => self.say_restored(cache, trace),
+                CachePolicy::PullPush | CachePolicy::Pull => {
+                    self.say_restored(cache, context.variables, trace);
+                }
                 CachePolicy::Push => {
                     trace.info(&format!("Not downloading cache {key} due to policy"));
                 }
@@ -226,6 +228,7 @@ impl Storage for JobStorage {
             };
             if let Some(outcome) = outcome {
                 self.share(&key, outcome, context, trace);
+                let key = shown(&key, context.variables);
                 self.note(self.caches[at].index, key, outcome);
             }
         }
@@ -305,7 +308,12 @@ impl JobStorage {
         remote.keep(&entry, stop)
     }
 
-    fn say_restored(&self, cache: &ResolvedCache, trace: &mut TraceWriter<'_>) {
+    fn say_restored(
+        &self,
+        cache: &ResolvedCache,
+        variables: &JobVariables,
+        trace: &mut TraceWriter<'_>,
+    ) {
         for notice in &cache.fallback_notices {
             trace.caution(notice);
         }
@@ -333,7 +341,7 @@ impl JobStorage {
             Some(found) => (found.key.clone(), CacheOutcome::FallbackHit),
             None => (key, CacheOutcome::Miss),
         };
-        self.note(cache.index, key, outcome);
+        self.note(cache.index, shown(&key, variables), outcome);
     }
 
     /// Everything in the tree that these patterns mean.

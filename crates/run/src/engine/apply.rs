@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tidegate_exec::CancelReason;
 use tidegate_pipeline::{
-    Event, EventKind, JobIdx, JobKey, PipelineId, Reason, Status, event_to_json,
+    Event, EventKind, JobIdx, JobKey, PipelineId, Presence, Reason, Status, event_to_json,
 };
 use tidegate_schedule::{Action, Input};
 
@@ -35,6 +35,18 @@ impl Engine<'_> {
         Ok(())
     }
 
+    /// The reason as people see it: the schedule knows the caches of a satisfied job only by their keys as written.
+    fn told(&self, id: PipelineId, job: JobIdx, reason: Reason) -> Reason {
+        let pipeline = self.pipeline(id);
+        let is_satisfied = pipeline.pipeline().job(job).presence == Presence::Satisfied;
+        match reason {
+            Reason::CacheHit { key } if is_satisfied => Reason::CacheHit {
+                key: pipeline.shown_keys(job).unwrap_or(key),
+            },
+            reason => reason,
+        }
+    }
+
     /// Carries an action out; returns what follows from it at once.
     pub(super) fn carry_out(
         &mut self,
@@ -49,6 +61,7 @@ impl Engine<'_> {
                 allow_failure,
                 reason,
             } => {
+                let reason = self.told(id, job, reason);
                 let kind = EventKind::JobStatus {
                     job,
                     attempt,

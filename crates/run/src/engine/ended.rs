@@ -59,12 +59,13 @@ impl Engine<'_> {
                 job,
                 attempt,
                 producer: self.pipeline(id).producer_of(job, &cache),
-                key: cache,
+                key: self.pipeline(id).shown_key(job, &cache),
             },
             JobEnd::CacheMissing {
                 key: cache,
                 produce: false,
             } => {
+                let cache = self.pipeline(id).shown_key(job, &cache);
                 self.say_broken(key, &format!("the cache {cache} is missing"));
                 failed(FailureReason::CacheMissing, None)
             }

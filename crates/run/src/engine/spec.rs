@@ -11,7 +11,7 @@ use tidegate_pipeline::{
 use tidegate_store::{Artifact, ArtifactFilter, Lease, RunId};
 
 use super::pipeline_run::PipelineRun;
-use crate::cache::{Shelf, final_key_of, policy};
+use crate::cache::{Shelf, final_key_of, policy, shown};
 use crate::earlier::{dotenv_of, newest_artifacts, runs_of};
 use crate::job::{Shared, runner_facts};
 use crate::setup::RunError;
@@ -137,7 +137,7 @@ impl PipelineRun {
         JobVariables::of(spec, &features, &runner, "", "", "")
     }
 
-    /// The last of these caches' keys, where entries with exactly the keys of all exist.
+    /// The last of these caches' keys, as it may be told, where entries with exactly the keys of all exist.
     pub(super) fn present(
         &self,
         spec: &JobSpec,
@@ -152,7 +152,29 @@ impl PipelineRun {
             pins: &shared.pins,
             remote: shared.remote.as_deref(),
         };
-        Ok(shelf.all_present(spec, wanted, &self.variables(spec, slot))?)
+        let variables = self.variables(spec, slot);
+        let last = shelf.all_present(spec, wanted, &variables)?;
+        Ok(last.map(|key| shown(&key, &variables)))
+    }
+
+    /// A key of a job as it may be told: without masked values.
+    pub(super) fn shown_key(&self, at: JobIdx, key: &str) -> Arc<str> {
+        match self.spec(at, Attempt::FIRST, &Foreign::default()) {
+            Ok(spec) => shown(key, &self.variables(&spec, 0)),
+            Err(_) => key.into(),
+        }
+    }
+
+    /// The keys of a job's caches as the store has them, as they may be told; where it has none yet they are as written.
+    pub(super) fn shown_keys(&self, at: JobIdx) -> Option<Arc<str>> {
+        let spec = self.spec(at, Attempt::FIRST, &Foreign::default()).ok()?;
+        let variables = self.variables(&spec, 0);
+        let keys = spec.caches.iter().map(|cache| {
+            let key = final_key_of(&spec, cache, &variables);
+            shown(&key.unwrap_or_else(|| cache.key.clone()), &variables).to_string()
+        });
+        let keys: Vec<String> = keys.collect();
+        Some(keys.join(", ").into())
     }
 
     /// What earlier runs left for a job that runs without those it comes from.

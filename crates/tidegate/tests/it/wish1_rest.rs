@@ -181,7 +181,7 @@ fn s19_a_satisfied_producer_is_shown_as_a_success_that_took_nothing() {
     );
     let ended = green(&repo, &["run"]);
     assert!(
-        ended.stdout.contains("make | done: the cache p-"),
+        ended.stdout.contains("make | done: the cache p-352806164c31ac7f77ca29ce0f78c13d357f30b0-non_protected exists\n"),
         "{}",
         ended.shown()
     );
@@ -203,4 +203,40 @@ fn s19_a_satisfied_producer_is_shown_as_a_success_that_took_nothing() {
         !of_make("\"status\":\"running\"") && !of_make("job_finished"),
         "{events}"
     );
+}
+
+/// Keys may hold what is masked; neither the log nor the events of a run show it.
+#[test]
+fn a_masked_value_in_a_key_is_not_told() {
+    let repo = repository(
+        "stages: [a, b]\n\
+         make: {stage: a, rules: [{cache: missing}], cache: {key: \"k-$TOKEN\", paths: [f]}, script: [touch f]}\n\
+         again: {stage: a, rules: [{cache: missing}], cache: {key: \"l-$TOKEN-$CI_JOB_STAGE\", paths: [g]}, script: [touch g]}\n\
+         read: {stage: b, cache: {key: \"k-$TOKEN\", paths: [f], policy: pull, on_miss: fail}, script: [ls f]}\n\
+         lacks: {stage: b, allow_failure: true, cache: {key: \"none-$TOKEN\", paths: [f], policy: pull, on_miss: fail}, script: [ls f]}\n\
+         produce: {stage: b, allow_failure: true, cache: {key: \"no-$TOKEN\", paths: [f], policy: pull, on_miss: produce}, script: [ls f]}\n",
+    );
+    repo.write(
+        "tidegate.toml",
+        "[variables.project]\nTOKEN = { value = \"s3cretvalue\", masked = true }\n",
+    );
+    for args in [&["run"][..], &["run", "--format", "json"], &["run"]] {
+        let ended = green(&repo, args);
+        assert!(!ended.shown().contains("s3cretvalue"), "{}", ended.shown());
+        assert!(
+            ended.shown().contains("k-[MASKED]-non_protected"),
+            "{}",
+            ended.shown()
+        );
+        // The events name failures by their reasons alone.
+        let told = args.len() > 1 || ended.shown().contains("none-[MASKED]");
+        assert!(told, "{}", ended.shown());
+    }
+    for run in std::fs::read_dir(repo.data().join("runs"))
+        .unwrap()
+        .flatten()
+    {
+        let events = std::fs::read(run.path().join("events")).unwrap();
+        assert!(!String::from_utf8_lossy(&events).contains("s3cretvalue"));
+    }
 }
