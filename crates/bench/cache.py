@@ -72,7 +72,7 @@ project = pathlib.Path(scratch, "project")
 project.mkdir(parents=True)
 (project / ".gitlab-ci.yml").write_text(PIPELINE)
 (project / ".gitignore").write_text("node_modules\n")
-environment = dict(os.environ, TIDEGATE_DATA_DIR=f"{scratch}/data", TIDEGATE_WORKSPACE=backend, LC_ALL="C.UTF-8")
+environment = dict(os.environ, HOME=scratch, TIDEGATE_DATA_DIR=f"{scratch}/data", TIDEGATE_WORKSPACE=backend, LC_ALL="C.UTF-8")
 for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["-c", "user.name=n", "-c", "user.email=a@b", "commit", "-qm", "x"]):
     subprocess.run(["git", *command], cwd=project, check=True)
 

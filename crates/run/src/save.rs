@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_exec::{JobVariables, TraceWriter};
 use tidegate_pipeline::{CacheOutcome, PushIf};
@@ -20,6 +21,9 @@ use crate::files::{Found, Wanted, entries_below, find, found_line};
 use crate::saved_by::SavedBy;
 use crate::snapshot::layers;
 use crate::storage::{JobStorage, Patterns, say};
+
+/// A job that ran for so long may have written much that the disk does not have yet; for a shorter one asking costs too much.
+const LONG: Duration = Duration::from_secs(2);
 
 /// How the files to save differ from the entry that was restored: additions and changes only.
 struct Delta {
@@ -75,6 +79,9 @@ impl JobStorage {
         mode: Mode,
         trace: &mut TraceWriter<'_>,
     ) -> Result<Option<CacheOutcome>, String> {
+        if self.begun.elapsed() >= LONG {
+            self.store.settle_soon();
+        }
         let union = self.workspace.union().map_err(text)?;
         let found = self.find(&union, patterns).map_err(text)?;
         say(&found.said, trace);

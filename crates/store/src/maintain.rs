@@ -85,6 +85,18 @@ impl Store {
         })
     }
 
+    /// Begins to write to the disk, beside the caller, what is about to be saved: saving waits for the processor,
+    /// [`Store::settle`] for the disk.
+    pub fn settle_soon(&self) {
+        let store = self.clone();
+        let thread = std::thread::Builder::new().name("settle".to_owned());
+        // Without it settling takes longer, and an error comes up again there: it is told to the directory the store has open.
+        let _ = thread.spawn(move || {
+            let other = std::fs::File::open(store.directory());
+            other.is_ok_and(|other| rustix::fs::syncfs(&other).is_ok())
+        });
+    }
+
     /// Makes every saved tree durable: one `syncfs` for all. Returns how many trees that were.
     ///
     /// Until then an entry survives the end of this process but not a power cut. If the disk

@@ -1,6 +1,6 @@
 //! The handle: opens lazily, is shared by cloning.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -22,6 +22,8 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     layout: Layout,
+    /// The data directory, open from the beginning: what a disk could not write is told once to each who had opened something before.
+    root: File,
     /// `None` until the first use: `tidegate list` may open a store it never asks.
     connection: Mutex<Option<Connection>>,
     owner: Mutex<Option<Arc<Owner>>>,
@@ -33,8 +35,10 @@ impl Store {
     ///
     /// Reads one small file; the index is opened when it is first asked.
     pub fn open(directory: &Path) -> Result<Self> {
+        let layout = Layout::open(directory)?;
         let inner = Inner {
-            layout: Layout::open(directory)?,
+            root: File::open(layout.root()).at("open", layout.root())?,
+            layout,
             connection: Mutex::new(None),
             owner: Mutex::new(None),
             boot: OnceLock::new(),
@@ -51,6 +55,11 @@ impl Store {
 
     pub(crate) fn layout(&self) -> &Layout {
         &self.inner.layout
+    }
+
+    /// The data directory, open.
+    pub(crate) fn root(&self) -> &File {
+        &self.inner.root
     }
 
     /// Reads the index.

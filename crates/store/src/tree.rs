@@ -111,9 +111,8 @@ impl Store {
 
     /// Waits until everything written to the file system of the store is on the disk.
     pub(crate) fn sync_file_system(&self) -> Result<()> {
-        let root = self.layout().root();
-        let directory = fs::File::open(root).at("open", root)?;
-        rustix::fs::syncfs(&directory).at("sync the file system of", root)
+        let synced = rustix::fs::syncfs(self.root());
+        synced.at("sync the file system of", self.layout().root())
     }
 
     /// Moves objects whose rows are gone to the trash.
