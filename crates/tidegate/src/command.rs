@@ -1,6 +1,7 @@
 //! What each subcommand does.
 
 pub(crate) mod artifacts;
+pub(crate) mod base;
 pub(crate) mod cache;
 pub(crate) mod doctor;
 pub(crate) mod explain;

@@ -158,18 +158,13 @@ impl<'a> GitWorld<'a> {
         let asked = [
             "ls-files",
             "-z",
+            "-t",
             "--cached",
             "--others",
+            "--deleted",
             "--exclude-standard",
         ];
-        let listed = fields(&self.git(&asked)?);
-        // A tracked file deleted in the work tree is still listed.
-        let deleted = fields(&self.git(&["ls-files", "-z", "--deleted"])?);
-        let deleted: PathList = deleted.into_iter().collect();
-        Ok(listed
-            .into_iter()
-            .filter(|path| !deleted.contains(path))
-            .collect())
+        Ok(present(&fields(&self.git(&asked)?)))
     }
 
     fn content(&self, path: &str) -> Result<Option<Vec<u8>>, WorldError> {
@@ -397,6 +392,19 @@ fn blob_id(content: &[u8]) -> String {
     hash.update(content);
     let digest = hash.finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The paths of a listing with tags. A tracked file deleted in the work tree is listed twice: as tracked, and as removed.
+fn present(listed: &[String]) -> PathList {
+    let tagged = || listed.iter().filter_map(|line| line.split_once(' '));
+    let removed: PathList = tagged()
+        .filter(|(tag, _)| *tag == "R")
+        .map(|(_, path)| path)
+        .collect();
+    tagged()
+        .map(|(_, path)| path)
+        .filter(|path| !removed.contains(path))
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! `tidegate run`: runs the pipeline on this machine.
 
-use std::collections::BTreeSet;
 use std::io::stderr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,16 +12,12 @@ use tidegate_pipeline::{GitSpec, Pipeline, Presence, Status};
 use tidegate_plan::{Detail, Outcome, Plan};
 use tidegate_report::run::{RunProgress, html, junit, summary};
 use tidegate_run::{
-    Base, Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, SubmoduleFiles, base_tree,
-    begin, keep_submodules, missing_artifacts, repository_directory, run as run_pipeline,
-    supersede, superseded_by,
+    Control, Interrupt, Pins, ProjectFacts, RunSetup, StoredRun, begin, missing_artifacts,
+    run as run_pipeline, supersede, superseded_by,
 };
 use tidegate_store::{RunId, Store};
-use tidegate_workspace::Layer;
-use tidegate_world::{
-    Checkout, Subject, Submodule, job_repository, submodules, tracked_paths, write_committed,
-};
 
+use super::base::{Keep, base};
 use super::machine::{Machine, failed, providers, shell};
 use super::selection::chosen;
 use super::unsupported::Means;
@@ -325,131 +320,6 @@ fn git(project: &Project) -> GitSpec {
             .unwrap_or_else(|| "0".repeat(40)),
         is_tag: scenario.tag().is_some(),
     }
-}
-
-/// How long the tree that jobs start from is kept.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keep {
-    /// With the run, so that another process can go on with it.
-    Run,
-    /// While this process needs it.
-    Process,
-}
-
-/// The tree all jobs start from: a picture of the files, below a repository of their own.
-pub(crate) fn base(
-    project: &Project,
-    store: &Store,
-    run: RunId,
-    keep: Keep,
-    pipeline: &Pipeline,
-) -> Result<Base, Failure> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::unusable(format!(
-            "failed to take a picture of the work tree: {error}"
-        ))
-    };
-    let private = store.staging().map_err(|error| failed(&error))?;
-    let (root, paths) = match project.subject {
-        Subject::WorkTree => (project.checkout.root.clone(), project.paths()?),
-        Subject::Commit => {
-            let into = private.path().join("committed");
-            std::fs::create_dir(&into).map_err(|error| failed(&error))?;
-            write_committed(&project.checkout, &into).map_err(|error| failed(&error))?;
-            (into, project.paths()?)
-        }
-    };
-    let mut paths = paths;
-    let submodules = submodules(&project.checkout).map_err(|error| failed(&error))?;
-    paths.retain(|path| submodules.iter().all(|submodule| submodule.path != *path));
-    let repository = match keep {
-        Keep::Run => repository_directory(store, run),
-        Keep::Process => private.path().join("repository"),
-    };
-    std::fs::create_dir(&repository).map_err(|error| failed(&error))?;
-    let checkout = &project.checkout;
-    // Git is asked beside it: neither needs what the other finds.
-    let (taken, of_git) = std::thread::scope(|scope| {
-        let of_git = scope.spawn(|| OfGit::take(checkout, &repository));
-        let taken = base_tree(store, &project.key(), &root, &paths, run);
-        (taken, of_git.join())
-    });
-    let taken = taken.map_err(|error| failed(&error))?;
-    let of_git = of_git.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked));
-    let OfGit { made, tracked } = of_git.map_err(|error| failed(&error))?;
-    for skipped in &taken.skipped {
-        tell(&format!(
-            "warning: jobs do not see {}: {}\n",
-            skipped.path.display(),
-            skipped.why
-        ));
-    }
-    let kept = match keep {
-        Keep::Run => Some(store.keep_base(&taken.entry, run)).transpose(),
-        Keep::Process => Ok(None),
-    };
-    let kept = kept.map_err(|error| failed(&error))?;
-    if !submodules.is_empty() {
-        let wanted = wants_submodules(pipeline);
-        let with_files = |submodule| with_files(submodule, wanted);
-        let files: Vec<SubmoduleFiles<'_>> = submodules.iter().map(with_files).collect();
-        keep_submodules(&repository, &project.checkout.root, &files)
-            .map_err(|error| failed(&error))?;
-    }
-    let mut layers = taken.layers;
-    if made || !submodules.is_empty() {
-        layers.push(Layer::borrowed(repository));
-    }
-    let tracked: BTreeSet<PathBuf> = tracked.unwrap_or(paths).into_iter().collect();
-    let tracked: Vec<PathBuf> = tracked.into_iter().collect();
-    let guard = Box::new((private, taken.lease, kept));
-    Ok(Base {
-        layers,
-        tracked: tracked.into(),
-        guard,
-    })
-}
-
-/// What jobs get of the user's repository.
-struct OfGit {
-    /// They have one of their own.
-    made: bool,
-    /// The paths git knows; `None` where there is no repository.
-    tracked: Option<Vec<PathBuf>>,
-}
-
-impl OfGit {
-    fn take(checkout: &Checkout, repository: &Path) -> Result<Self, String> {
-        Ok(Self {
-            made: job_repository(checkout, repository).map_err(|error| error.to_string())?,
-            tracked: tracked_paths(checkout).map_err(|error| error.to_string())?,
-        })
-    }
-}
-
-/// A submodule as jobs see it: empty where none of them asks for its files.
-fn with_files(submodule: &Submodule, wanted: bool) -> SubmoduleFiles<'_> {
-    let Submodule { path, depth, files } = submodule;
-    if wanted && files.is_none() {
-        let path = path.display();
-        tell(&format!(
-            "warning: jobs see the submodule {path} empty: it is not checked out; `git submodule update --init` does that\n"
-        ));
-    }
-    SubmoduleFiles {
-        path,
-        depth: *depth,
-        files: files.as_deref().filter(|_| wanted).unwrap_or_default(),
-    }
-}
-
-/// Whether any job may ask for submodules; jobs of child pipelines are not known yet.
-fn wants_submodules(pipeline: &Pipeline) -> bool {
-    pipeline.jobs.iter().any(|job| {
-        let mut variables = job.variables.layers().iter().flat_map(|layer| layer.iter());
-        job.build().is_none()
-            || variables.any(|variable| &*variable.key == "GIT_SUBMODULE_STRATEGY")
-    })
 }
 
 /// Turns signals into interruptions: the first asks jobs to end, further ones end them at once.

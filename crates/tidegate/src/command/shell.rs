@@ -11,9 +11,10 @@ use tidegate_plan::Detail;
 use tidegate_run::{Base, JobPlace, ShellSetup, StoredRun};
 use tidegate_store::RunId;
 
+use super::base::{Keep, base};
 use super::machine::{Machine, environment, failed, on_path, providers};
 use super::past::{Past, failure, found_jobs, jobs_named};
-use super::run::{Keep, base, facts, missing_artifacts_of, pipeline_of};
+use super::run::{facts, missing_artifacts_of, pipeline_of};
 use super::run_tree::RunTree;
 use super::{require_planned, require_valid};
 use crate::cli::{Global, ShellArgs};

@@ -10,7 +10,8 @@ use tidegate_world::Subject;
 
 use super::project::{Found, Mapped};
 use super::{Downstream, MOST_PIPELINES, Origin, refused_plainly, told};
-use crate::command::run::{Keep, base, facts};
+use crate::command::base::{Keep, base};
+use crate::command::run::facts;
 use crate::exit::Failure;
 use crate::project::Project;
 
