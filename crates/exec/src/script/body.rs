@@ -74,6 +74,12 @@ impl Body {
         self.line(&format!("rm -f {}", self.quoting.quote(path)));
     }
 
+    /// Removes a file that holds something; one that is empty costs no process.
+    pub(super) fn remove_written_file(&mut self, path: &str) {
+        let path = self.quoting.quote(path);
+        self.line(&format!("[ ! -s {path} ] || rm -f {path}"));
+    }
+
     /// Writes a file without a newline at its end.
     pub(super) fn write_file(&mut self, path: &str, content: &str) {
         let (path, content) = (self.quoting.quote(path), self.quoting.quote(content));

@@ -69,7 +69,10 @@ impl Scripts<'_> {
     pub fn prepare(&self, account: &str) -> String {
         let mut body = self.body();
         body.line("echo \"Running on $(uname -n)...\"");
-        body.remove_file(&self.env_file());
+        match self.debug_trace {
+            true => body.remove_file(&self.env_file()),
+            false => body.remove_written_file(&self.env_file()),
+        }
         self.wrap_with(body, account)
     }
 

@@ -104,7 +104,7 @@ fn the_frame_of_a_bash_stage() {
     set -o pipefail
     set -o errexit
     set +o noclobber
-    (trap 'exit 1' TERM; eval $'echo "Running on $(uname -n)..."\nrm -f /b/p.tmp/gitlab_runner_env\n') < /dev/null
+    (trap 'exit 1' TERM; eval $'echo "Running on $(uname -n)..."\n[ ! -s /b/p.tmp/gitlab_runner_env ] || rm -f /b/p.tmp/gitlab_runner_env\n') < /dev/null
     exit 0
     "#);
 }
@@ -121,7 +121,7 @@ fn the_frame_of_a_posix_stage() {
     set -o errexit
     set +o noclobber
     (trap 'exit 1' TERM; eval "echo \"Running on \$(uname -n)...\"
-    rm -f /b/p.tmp/gitlab_runner_env
+    [ ! -s /b/p.tmp/gitlab_runner_env ] || rm -f /b/p.tmp/gitlab_runner_env
     ") < /dev/null
     exit 0
     "#);
