@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tidegate_exec::{
     Environment, Features, JobRun, JobVariables, Remains, RunnerFacts, ShellExecutor, TraceOptions,
@@ -231,7 +231,6 @@ fn run(
         store: shared.store.clone(),
         project: shared.project.key.clone(),
         run: shared.run,
-        begun: Instant::now(),
         pins: shared.pins.clone(),
         job: key.job,
         attempt: key.attempt,

@@ -7,13 +7,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tidegate_exec::{JobVariables, TraceWriter};
 use tidegate_pipeline::{CacheOutcome, PushIf};
 use tidegate_store::{Entry, NewEntry};
 use tidegate_workspace::{
-    Kind, Layer, Mode, Refused, TreeError, Union, What, collect, collect_entries,
+    Kind, Layer, Mode, Origin, Refused, TreeError, Union, What, collect, collect_entries,
 };
 
 use crate::cache::ResolvedCache;
@@ -21,9 +20,6 @@ use crate::files::{Found, Wanted, entries_below, find, found_line};
 use crate::saved_by::SavedBy;
 use crate::snapshot::layers;
 use crate::storage::{JobStorage, Patterns, say};
-
-/// A job that ran for so long may have written much that the disk does not have yet; for a shorter one asking costs too much.
-const LONG: Duration = Duration::from_secs(2);
 
 /// How the files to save differ from the entry that was restored: additions and changes only.
 struct Delta {
@@ -79,9 +75,6 @@ impl JobStorage {
         mode: Mode,
         trace: &mut TraceWriter<'_>,
     ) -> Result<Option<CacheOutcome>, String> {
-        if self.begun.elapsed() >= LONG {
-            self.store.settle_soon();
-        }
         let union = self.workspace.union().map_err(text)?;
         let found = self.find(&union, patterns).map_err(text)?;
         say(&found.said, trace);
@@ -96,6 +89,9 @@ impl JobStorage {
         {
             return Ok(Some(up_to_date(trace)));
         }
+        let entries = found.entries.iter();
+        let made = entries.filter(|entry| entry.origin == Origin::Upper);
+        self.store.settle_soon(made.map(|entry| entry.size).sum());
         let staging = self.store.staging().map_err(text)?;
         let tree = staging.tree("cache").map_err(text)?;
         let note = self.note_of(patterns, &found.counts);

@@ -92,8 +92,6 @@ pub(crate) struct JobStorage {
     pub(crate) store: Store,
     pub(crate) project: String,
     pub(crate) run: RunId,
-    /// When the job was begun.
-    pub(crate) begun: Instant,
     /// What the run keeps, with what this job saves.
     pub(crate) pins: Pins,
     pub(crate) job: JobIdx,

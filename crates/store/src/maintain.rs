@@ -85,9 +85,12 @@ impl Store {
         })
     }
 
-    /// Begins to write to the disk, beside the caller, what is about to be saved: saving waits for the processor,
-    /// [`Store::settle`] for the disk.
-    pub fn settle_soon(&self) {
+    /// Begins to write to the disk, beside the caller, a tree that is about to be saved, where so many new bytes make
+    /// [`Store::settle`] due anyway: saving waits for the processor, settling for the disk.
+    pub fn settle_soon(&self, bytes: u64) {
+        if i64::try_from(bytes).is_ok_and(|bytes| bytes < UNSETTLED_MAX) {
+            return;
+        }
         let store = self.clone();
         let thread = std::thread::Builder::new().name("settle".to_owned());
         // Without it settling takes longer, and an error comes up again there: it is told to the directory the store has open.

@@ -75,6 +75,8 @@ fn only(mut args: impl Iterator<Item = OsString>) -> io::Result<()> {
 }
 
 fn report(binary: Option<&Path>) -> io::Result<()> {
+    // Whole runs start elsewhere.
+    let binary = binary.map(Path::canonicalize).transpose()?;
     let all = [
         Workload::Bare(STAGE),
         Workload::Login(STAGE),
@@ -90,7 +92,7 @@ fn report(binary: Option<&Path>) -> io::Result<()> {
         for (workload, costs) in all.iter().zip(&mut costs) {
             costs.push(measure::measure(*workload)?);
         }
-        if let Some(binary) = binary {
+        if let Some(binary) = &binary {
             whole.push(whole::stage(binary, STAGE)?);
         }
     }
