@@ -30,6 +30,7 @@ mod environment;
 mod feature;
 mod job;
 mod login;
+mod processes;
 mod provider;
 pub mod script;
 mod settings;

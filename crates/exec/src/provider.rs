@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use rustix::process::Pid;
 use thiserror::Error;
 
 /// A command that gave nothing usable. What it printed to standard error may hold secrets and is not part of this.
@@ -83,7 +84,7 @@ pub fn output_of(
 }
 
 fn end(child: &mut Child, mark: &str) {
-    kin::end(child.id(), mark);
+    kin::end(Pid::from_child(child), mark);
     // An error says that it is gone already.
     let _ = child.kill();
     let _ = child.wait();

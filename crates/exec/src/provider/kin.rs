@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+use crate::processes;
+
 /// The variable that carries the mark.
 pub(super) const VARIABLE: &str = "TIDEGATE_COMMAND";
 /// How long to go on with what does not end, such as a process in an uninterruptible sleep.
@@ -23,7 +25,7 @@ pub(super) fn mark() -> String {
 
 /// Kills the process `root`, everything below it and everything with the mark, until nothing is left. `root` becomes a zombie that its
 /// parent still has to wait for.
-pub(super) fn end(root: u32, mark: &str) {
+pub(super) fn end(root: Pid, mark: &str) {
     let started = Instant::now();
     loop {
         let found = kin(root, mark);
@@ -39,10 +41,10 @@ pub(super) fn end(root: u32, mark: &str) {
 }
 
 /// Those that live, each after the one it descends from.
-fn kin(root: u32, mark: &str) -> Vec<Pid> {
-    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
-    let mut open = vec![root];
-    for pid in processes() {
+fn kin(root: Pid, mark: &str) -> Vec<Pid> {
+    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+    let mut open = vec![root.as_raw_nonzero().get()];
+    for pid in processes::all() {
         if let Some(parent) = parent_of(pid) {
             children.entry(parent).or_default().push(pid);
         }
@@ -57,25 +59,16 @@ fn kin(root: u32, mark: &str) -> Vec<Pid> {
         }
         open.extend(children.remove(&pid).unwrap_or_default());
     }
-    let pids = found.into_iter().filter_map(|pid| i32::try_from(pid).ok());
-    pids.filter_map(Pid::from_raw).collect()
-}
-
-fn processes() -> impl Iterator<Item = u32> {
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    found.into_iter().filter_map(Pid::from_raw).collect()
 }
 
 /// Parent of a process; `None` where it has ended, also where nobody has taken note of it.
-fn parent_of(pid: u32) -> Option<u32> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name may hold anything, brackets too; what follows its last one are plain fields.
-    let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
-    let ended = matches!(fields.next()?, "Z" | "X");
-    fields.next()?.parse().ok().filter(|_| !ended)
+fn parent_of(pid: i32) -> Option<i32> {
+    let (parent, ended) = processes::parent_of(pid)?;
+    (!ended).then_some(parent)
 }
 
-fn has_mark(pid: u32, mark: &str) -> bool {
+fn has_mark(pid: i32, mark: &str) -> bool {
     let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let wanted = format!("{VARIABLE}={mark}");
     environment

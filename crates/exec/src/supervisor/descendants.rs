@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
+use crate::processes;
+
 /// How long to go on killing what does not go, such as a process in an uninterruptible sleep.
 const GIVE_UP: Duration = Duration::from_secs(10);
 
@@ -75,16 +77,8 @@ fn signal(pids: &[Pid], signal: Signal) {
 /// All descendants, ended but not yet reaped ones left out.
 fn all() -> Vec<Pid> {
     let mut children: HashMap<i32, Vec<(i32, bool)>> = HashMap::new();
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    for entry in entries {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok())
-        else {
-            continue;
-        };
-        if let Some((parent, zombie)) = parent_of(pid) {
+    for pid in processes::all() {
+        if let Some((parent, zombie)) = processes::parent_of(pid) {
             children.entry(parent).or_default().push((pid, zombie));
         }
     }
@@ -99,15 +93,4 @@ fn all() -> Vec<Pid> {
         }
     }
     found
-}
-
-/// Parent of a process, and whether it has ended already.
-fn parent_of(pid: i32) -> Option<(i32, bool)> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The name may hold anything, brackets too; what follows its last one are plain fields.
-    let end = stat.iter().rposition(|byte| *byte == b')')?;
-    let fields = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
-    let mut fields = fields.split_ascii_whitespace();
-    let state = fields.next()?;
-    Some((fields.next()?.parse().ok()?, matches!(state, "Z" | "X")))
 }
