@@ -228,6 +228,14 @@ mod tests {
 
     use crate::layer::Layer;
 
+    /// Writes a file whose modification time says that it is old.
+    fn write_long_ago(path: &Path, text: &str) {
+        fs::write(path, text).unwrap();
+        let time = fs::FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_times(time).unwrap();
+    }
+
     fn fill(dir: &Path) {
         for (path, text) in [
             ("a", "one"),
@@ -237,14 +245,7 @@ mod tests {
         ] {
             let path = dir.join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, text).unwrap();
-            let time = fs::FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
-            fs::File::options()
-                .write(true)
-                .open(&path)
-                .unwrap()
-                .set_times(time)
-                .unwrap();
+            write_long_ago(&path, text);
         }
         let link = dir.join("d/l");
         symlink("a", &link).unwrap();
@@ -294,14 +295,7 @@ mod tests {
     fn a_file_written_in_place_is_told_although_its_size_and_time_are_the_same() {
         let job = |tree: &Path| {
             let path = tree.join("d/b");
-            fs::write(&path, "TWO").unwrap();
-            let time = fs::FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
-            fs::File::options()
-                .write(true)
-                .open(&path)
-                .unwrap()
-                .set_times(time)
-                .unwrap();
+            write_long_ago(&path, "TWO");
         };
         assert_eq!(told(job), ["Modified d/b"]);
     }
@@ -311,14 +305,7 @@ mod tests {
         let job = |tree: &Path| {
             let path = tree.join("d/b");
             fs::remove_file(&path).unwrap();
-            fs::write(&path, "two").unwrap();
-            let time = fs::FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
-            fs::File::options()
-                .write(true)
-                .open(&path)
-                .unwrap()
-                .set_times(time)
-                .unwrap();
+            write_long_ago(&path, "two");
             fs::write(tree.join("d/new"), "").unwrap();
             fs::remove_file(tree.join("d/new")).unwrap();
         };
