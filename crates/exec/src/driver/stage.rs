@@ -7,7 +7,7 @@ use super::failure::{ErrorKind, JobError};
 use super::phase::{Phase, StageBounds};
 use crate::cancel::CancelReason;
 use crate::login::{Account, ShellEnvironment};
-use crate::script::{Exports, Scripts};
+use crate::script::{BodyIn, Exports, Scripts, StageText};
 use crate::storage::{StorageContext, StorageFailure};
 use crate::supervisor::owner::{Bounds, Interrupt, Stage, StageEnd, Supervisor};
 use crate::supervisor::protocol::{ShellEnd, ShellStart};
@@ -17,22 +17,33 @@ use crate::variables::JobVariables;
 /// The script of a stage, and the shell it is written for.
 pub(super) struct StageScript {
     pub(super) shell: ShellEnvironment,
-    pub(super) text: String,
+    pub(super) text: StageText,
 }
 
 impl StageScript {
     fn stage(&self) -> Stage<'_> {
         Stage {
             shell: self.shell.start,
-            script: self.text.as_bytes(),
+            script: self.text.source.as_bytes(),
             environment: &self.shell.variables,
+        }
+    }
+
+    /// The end as the runner's frame would have it: of a subshell that died of a signal the shell around it makes an exit code.
+    fn as_framed(&self, end: StageEnd) -> StageEnd {
+        match (self.text.body, end.shell) {
+            (BodyIn::Shell, ShellEnd::Signal(signal)) => StageEnd {
+                shell: ShellEnd::Code(128 + signal),
+                ..end
+            },
+            _ => end,
         }
     }
 }
 
 impl Driver {
     /// The script of a stage for the shell that is to be started now.
-    pub(super) fn script(&mut self, write: impl FnOnce(&Scripts<'_>) -> String) -> StageScript {
+    pub(super) fn script(&mut self, write: impl FnOnce(&Scripts<'_>) -> StageText) -> StageScript {
         let mut shell = self.shell_environment();
         // A profile must not see what the runner's would not, and a trace has to show what the runner's shows.
         if shell.start == ShellStart::Login || self.settings.debug_trace {
@@ -103,7 +114,7 @@ impl Driver {
         self.trace.hold(Stream::Script, heard.rest());
         self.trace.let_go();
         let result = match ended {
-            Ok(end) => self.judge(name, bounds.phase, &end),
+            Ok(end) => self.judge(name, bounds.phase, &script.as_framed(end)),
             Err(error) => self.die(JobError::system(error.to_string())),
         };
         self.writer().section_end(name);

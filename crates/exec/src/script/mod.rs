@@ -6,6 +6,7 @@
 
 mod body;
 mod quote;
+mod unnoticed;
 mod wrapper;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::variables::{JobVariable, JobVariables};
 
 use body::Body;
 pub use quote::Quoting;
+pub use wrapper::{BodyIn, StageText};
 
 /// What the scripts of a job have in common.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +68,7 @@ pub enum Source<'a> {
 impl Scripts<'_> {
     /// `prepare_script`: says where the job runs and forgets what an earlier job left in
     /// `GITLAB_ENV`. At last, outside the frame of ordinary commands, the shell runs `account`.
-    pub fn prepare(&self, account: &str) -> String {
+    pub fn prepare(&self, account: &str) -> StageText {
         let mut body = self.body();
         body.line("echo \"Running on $(uname -n)...\"");
         match self.debug_trace {
@@ -77,7 +79,7 @@ impl Scripts<'_> {
     }
 
     /// `get_sources`: variables, the hook, and a word about where the files come from.
-    pub fn get_sources(&self, source: Source<'_>, hook: &[Arc<str>]) -> String {
+    pub fn get_sources(&self, source: Source<'_>, hook: &[Arc<str>]) -> StageText {
         let mut body = self.body();
         self.export_all(&mut body);
         body.line("export GIT_TERMINAL_PROMPT=0");
@@ -101,7 +103,7 @@ impl Scripts<'_> {
 
     /// `step_<name>`: variables, `cd` and the commands. Those of a `release` step are expanded by
     /// the runner first.
-    pub fn step(&self, name: &str, commands: &[Arc<str>]) -> String {
+    pub fn step(&self, name: &str, commands: &[Arc<str>]) -> StageText {
         let mut body = self.body();
         self.export_all(&mut body);
         body.change_dir(self.project_dir);
@@ -118,7 +120,7 @@ impl Scripts<'_> {
     }
 
     /// `after_script`; the status of the job is in the variables already.
-    pub fn after_script(&self, commands: &[Arc<str>]) -> String {
+    pub fn after_script(&self, commands: &[Arc<str>]) -> StageText {
         let mut body = self.body();
         self.export_all(&mut body);
         body.change_dir(self.project_dir);
@@ -128,7 +130,7 @@ impl Scripts<'_> {
     }
 
     /// `cleanup_file_variables`: removes the file variables and `GITLAB_ENV`.
-    pub fn cleanup(&self) -> String {
+    pub fn cleanup(&self) -> StageText {
         let mut body = self.body();
         body.remove_file(&self.env_file());
         for file in self
@@ -165,11 +167,11 @@ impl Scripts<'_> {
         Body::new(self.quoting())
     }
 
-    fn wrap(&self, body: Body) -> String {
+    fn wrap(&self, body: Body) -> StageText {
         self.wrap_with(body, "")
     }
 
-    fn wrap_with(&self, body: Body, account: &str) -> String {
+    fn wrap_with(&self, body: Body, account: &str) -> StageText {
         wrapper::wrap(&wrapper::Frame {
             shell: self.shell,
             quoting: self.quoting(),

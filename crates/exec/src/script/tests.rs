@@ -5,7 +5,7 @@ use tidegate_pipeline::{
     Attempt, GitSpec, JobIdx, JobKey, JobSpec, PipelineId, ShellKind, StepSpec, VariableSpec,
 };
 
-use super::{Exports, Scripts, Source};
+use super::{BodyIn, Exports, Scripts, Source, StageText};
 use crate::feature::Features;
 use crate::variables::{JobVariables, RunnerFacts};
 
@@ -51,8 +51,8 @@ fn spec(shell: ShellKind, variables: &[VariableSpec]) -> JobSpec {
 fn script(
     shell: ShellKind,
     variables: &[VariableSpec],
-    write: impl FnOnce(&Scripts<'_>) -> String,
-) -> String {
+    write: impl FnOnce(&Scripts<'_>) -> StageText,
+) -> StageText {
     let spec = spec(shell, variables);
     let features = Features::of(variables);
     let runner = RunnerFacts {
@@ -77,11 +77,13 @@ fn script(
 }
 
 /// The body with one command per line, as the shell sees it.
-fn body(script: &str) -> String {
-    let body = script
-        .split("eval $'")
-        .nth(1)
-        .and_then(|rest| rest.split("') < /dev/null").next());
+fn body(script: &StageText) -> String {
+    let body = script.source.split("eval $'").nth(1).map(|rest| {
+        let rest = rest.trim_end_matches("exit 0\n");
+        rest.trim_end_matches("\n")
+            .trim_end_matches(") < /dev/null")
+            .trim_end_matches('\'')
+    });
     let mut characters = body.expect("an ANSI-C quoted body").chars();
     let mut text = String::new();
     while let Some(character) = characters.next() {
@@ -96,7 +98,7 @@ fn body(script: &str) -> String {
 #[test]
 fn the_frame_of_a_bash_stage() {
     let script = script(ShellKind::Bash, &[], |scripts| scripts.prepare(""));
-    insta::assert_snapshot!(script, @r#"
+    insta::assert_snapshot!(script.source, @r#"
     #!/usr/bin/env bash
 
     trap 'exit 1' TERM
@@ -104,15 +106,33 @@ fn the_frame_of_a_bash_stage() {
     set -o pipefail
     set -o errexit
     set +o noclobber
-    (trap 'exit 1' TERM; eval $'echo "Running on $(uname -n)..."\n[ ! -s /b/p.tmp/gitlab_runner_env ] || rm -f /b/p.tmp/gitlab_runner_env\n') < /dev/null
-    exit 0
+    exec < /dev/null; eval $'echo "Running on $(uname -n)..."\n[ ! -s /b/p.tmp/gitlab_runner_env ] || rm -f /b/p.tmp/gitlab_runner_env\n'
     "#);
+}
+
+#[test]
+fn the_frame_of_a_bash_stage_that_could_tell_has_the_subshell() {
+    let commands = lines(&["echo $BASHPID"]);
+    let script = script(ShellKind::Bash, &[], |scripts| {
+        scripts.step("script", &commands)
+    });
+    assert_eq!(script.body, BodyIn::Subshell);
+    assert!(
+        script.source.contains("(trap 'exit 1' TERM; eval $'"),
+        "{}",
+        script.source
+    );
+    assert!(
+        script.source.ends_with("\\n') < /dev/null\nexit 0\n"),
+        "{}",
+        script.source
+    );
 }
 
 #[test]
 fn the_frame_of_a_posix_stage() {
     let script = script(ShellKind::Sh, &[], |scripts| scripts.prepare(""));
-    insta::assert_snapshot!(script, @r#"
+    insta::assert_snapshot!(script.source, @r#"
     #!/usr/bin/env sh
 
     trap 'exit 1' TERM
@@ -134,7 +154,7 @@ fn debug_trace_and_legacy_eval_change_the_frame() {
         variable("FF_USE_LEGACY_BASH_EVAL", "true"),
     ];
     let script = script(ShellKind::Bash, &flags, |scripts| scripts.prepare(""));
-    insta::assert_snapshot!(script, @r#"
+    insta::assert_snapshot!(script.source, @r#"
     #!/usr/bin/env bash
 
     trap 'exit 1' TERM
@@ -274,7 +294,7 @@ fn passed_variables_are_those_only_gitlab_gives_and_the_script_leaves_them_out()
         file,
     ];
     let mut passed = Vec::new();
-    let text = script(ShellKind::Bash, &variables, |scripts| {
+    let StageText { source: text, .. } = script(ShellKind::Bash, &variables, |scripts| {
         let scripts = Scripts {
             exports: Exports::Passed,
             ..*scripts
@@ -286,5 +306,81 @@ fn passed_variables_are_those_only_gitlab_gives_and_the_script_leaves_them_out()
     assert!(!text.contains("export CI_JOB_NAME"), "{text}");
     for key in ["LD_PRELOAD", "MINE", "CI_not-a-name", "CI_LONG", "CI_FILE"] {
         assert!(text.contains(&format!("export {key}=")), "{key}: {text}");
+    }
+}
+
+/// What bash makes of a text on its standard input: what it prints, and its exit code.
+fn carried_out(text: &str) -> (String, Option<i32>) {
+    let mut shell = std::process::Command::new("bash")
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("bash");
+    let mut input = shell.stdin.take().expect("a pipe");
+    std::io::Write::write_all(&mut input, text.as_bytes()).expect("a text shorter than a pipe");
+    drop(input);
+    let output = shell.wait_with_output().expect("an end");
+    let printed = [output.stdout, output.stderr].concat();
+    (
+        String::from_utf8_lossy(&printed).into_owned(),
+        output.status.code(),
+    )
+}
+
+/// Scripts as in the tables of the reference, and others that depend on where they run.
+#[test]
+fn without_the_subshell_a_script_prints_and_ends_the_same() {
+    let scripts: [&[&str]; 24] = [
+        &["true"],
+        &["false", "echo no"],
+        &["exit 42"],
+        &["(exit 7)"],
+        &["false && true", "echo x"],
+        &["false && true"],
+        &["! true", "echo x"],
+        &["false | true", "echo no"],
+        &["cd /tmp", "X=1", "pwd; echo $X"],
+        &["read x", "echo no"],
+        &["read x || echo empty"],
+        &["f() { false; echo in; }", "f", "echo no"],
+        &["f() { false; echo in; }", "if f; then echo yes; fi"],
+        &["if true", "then echo T", "fi"],
+        &["cat <<EOF", "x", "EOF"],
+        &["echo before", "if then"],
+        &["nosuch-command"],
+        &["echo $0 $- $# $SHLVL $LINENO"],
+        &["unset X", "echo ${X?not given}", "echo no"],
+        &["return 3", "echo after"],
+        &["cat; ls -l /proc/self/fd | wc -l"],
+        &["exit() { echo mine; }", "(false)"],
+        &["bash -c 'exit 9'", "echo no"],
+        &[
+            "echo out; echo err >&2",
+            "sleep 0.01 & wait",
+            "echo $?; exit 300",
+        ],
+    ];
+    for commands in scripts {
+        let shell_text = script(ShellKind::Bash, &[], |scripts| {
+            let here = Scripts {
+                project_dir: "/",
+                temp_dir: "/tmp",
+                ..*scripts
+            };
+            here.step("script", &lines(commands))
+        });
+        assert_eq!(shell_text.body, BodyIn::Shell, "{commands:?}");
+        let subshell = shell_text
+            .source
+            .replace("exec < /dev/null; eval", "(trap 'exit 1' TERM; eval");
+        let subshell = format!("{}) < /dev/null\nexit 0\n", subshell.trim_end_matches('\n'));
+        assert_eq!(
+            carried_out(&shell_text.source),
+            carried_out(&subshell),
+            "{commands:?}"
+        );
     }
 }

@@ -3,6 +3,7 @@
 use tidegate_pipeline::ShellKind;
 
 use super::quote::Quoting;
+use super::unnoticed::needs_no_subshell;
 
 pub(super) struct Frame<'a> {
     pub(super) shell: ShellKind,
@@ -14,12 +15,30 @@ pub(super) struct Frame<'a> {
     pub(super) account: &'a str,
 }
 
+/// The text of a stage, which a shell reads on its standard input.
+#[derive(Debug)]
+pub struct StageText {
+    /// The text itself.
+    pub source: String,
+    /// Which process carries out the body.
+    pub body: BodyIn,
+}
+
+/// Which process carries out the body of a stage.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BodyIn {
+    /// A subshell, as in the runner's frame.
+    Subshell,
+    /// The shell that reads the frame, where that makes no difference to the body.
+    Shell,
+}
+
 /// Returns the text the shell reads on its standard input (reference `runner.md` §2.2).
 ///
 /// The body is one quoted word, so the shell has read all of its standard input that matters before
 /// a command runs, and commands see an empty one. The trap makes a shell that is told to end exit
 /// with 1 rather than die of the signal.
-pub(super) fn wrap(frame: &Frame<'_>) -> String {
+pub(super) fn wrap(frame: &Frame<'_>) -> StageText {
     let shell = match frame.shell {
         ShellKind::Bash => "bash",
         ShellKind::Sh => "sh",
@@ -34,12 +53,35 @@ pub(super) fn wrap(frame: &Frame<'_>) -> String {
         ShellKind::Sh => "case \"$(set -o)\" in *pipefail*) set -o pipefail ;; esac\n",
     });
     text.push_str("set -o errexit\nset +o noclobber\n");
+    let body_in = body_in(frame);
     let body = frame.quoting.quote(frame.body);
-    match frame.legacy_eval {
-        true => text.push_str(&format!(": | eval {body}\n")),
-        false => text.push_str(&format!("(trap 'exit 1' TERM; eval {body}) < /dev/null\n")),
+    match (frame.legacy_eval, body_in) {
+        (true, _) => text.push_str(&format!(": | eval {body}\n")),
+        (false, BodyIn::Subshell) => {
+            text.push_str(&format!("(trap 'exit 1' TERM; eval {body}) < /dev/null\n"));
+        }
+        // On the line it would have in a subshell, which errors name. Nothing may follow: the status of the body is the shell's.
+        (false, BodyIn::Shell) => {
+            text.push_str(&format!("exec < /dev/null; eval {body}\n"));
+            return StageText {
+                source: text,
+                body: body_in,
+            };
+        }
     }
     text.push_str(frame.account);
     text.push_str("exit 0\n");
-    text
+    StageText {
+        source: text,
+        body: body_in,
+    }
+}
+
+/// Only bash goes on reading a frame whose input it was told anew, and only a trace shows what stands in the frame.
+fn body_in(frame: &Frame<'_>) -> BodyIn {
+    let ordinary = frame.shell == ShellKind::Bash && !frame.debug_trace && !frame.legacy_eval;
+    match ordinary && frame.account.is_empty() && needs_no_subshell(frame.body) {
+        true => BodyIn::Shell,
+        false => BodyIn::Subshell,
+    }
 }
