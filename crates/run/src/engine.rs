@@ -64,6 +64,7 @@ pub fn run(
         guard,
     } = setup.base;
     let shared = Shared {
+        logs: setup.store.job_logs(record.id),
         store: setup.store,
         executor: setup.executor,
         environment: setup.environment,

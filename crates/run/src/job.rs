@@ -13,7 +13,7 @@ use tidegate_exec::{
 };
 use tidegate_expr::Pattern;
 use tidegate_pipeline::{EventKind, JobKey, JobSpec, Status, VariableSpec};
-use tidegate_store::{Artifact, JobLogWriter, Lease, RunId, Store};
+use tidegate_store::{Artifact, JobLogWriter, JobLogs, Lease, RunId, Store};
 use tidegate_workspace::{Backend, Layer, WorkspaceSpec};
 
 use crate::cache::{ResolvedCache, Shelf, facts, unmet};
@@ -41,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) tracked: Arc<[PathBuf]>,
     pub(crate) project: ProjectFacts,
     pub(crate) run: RunId,
+    pub(crate) logs: JobLogs,
     pub(crate) pins: Pins,
     pub(crate) grace: Duration,
     pub(crate) log_limit: u64,
@@ -245,10 +246,8 @@ fn run(
         sender: shared.sender.clone(),
         collected: collected.clone(),
     };
-    let log = shared
-        .store
-        .append_job_log(shared.run, u64::from(key.job.0), key.attempt.0)
-        .map_err(text)?;
+    let log = shared.logs.append_to(u64::from(key.job.0), key.attempt.0);
+    let log = log.map_err(text)?;
     let coverage = task.coverage.as_deref().and_then(coverage_pattern);
     let run = JobRun {
         spec: Arc::new(task.spec),

@@ -9,7 +9,7 @@ use tidegate_pipeline::{
     Attempt, Event, EventKind, JobIdx, JobKey, PipelineId, Status, event_from_json,
 };
 use tidegate_schedule::Input;
-use tidegate_store::{EventReader, NextEvent, RunId, Store, StoreError};
+use tidegate_store::{NextRecord, RecordReader, RunId, Store, StoreError};
 
 use crate::input_record::input_from_json;
 
@@ -110,7 +110,7 @@ pub(crate) struct Told {
 /// Reads the events of a run, also while another process writes them.
 #[derive(Debug)]
 pub struct Follow {
-    reader: EventReader,
+    reader: RecordReader,
     run: RunId,
 }
 
@@ -138,10 +138,10 @@ impl Follow {
     }
 
     fn record(&mut self) -> Result<Option<Record>, JournalError> {
-        match self.reader.next_event()? {
-            NextEvent::Event(bytes) => self.parsed(&bytes).map(Some),
+        match self.reader.next_record()? {
+            NextRecord::Record(bytes) => self.parsed(&bytes).map(Some),
             // A crash tore the end; whoever goes on with the run cuts it off.
-            NextEvent::End | NextEvent::Torn => Ok(None),
+            NextRecord::End | NextRecord::Torn => Ok(None),
         }
     }
 

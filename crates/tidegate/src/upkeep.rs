@@ -84,6 +84,7 @@ pub(crate) fn tidy(
     // Runs first: what they alone kept is then freed with the rest.
     let runs = store.prune_runs(&limits.retention, now)?;
     let artifacts = store.expire_artifacts(now)?;
+    store.pack_logs_of_ended_runs(patience)?;
     Ok(Tidied {
         runs,
         artifacts,

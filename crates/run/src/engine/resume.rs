@@ -387,8 +387,9 @@ impl Engine<'_> {
             store.remove_artifact(&artifact)?;
         }
         let id = u64::from(key.job.0);
-        if store.read_job_log(run, id, key.attempt.0)?.is_some() {
-            let mut log = store.append_job_log(run, id, key.attempt.0)?;
+        let has_said = store.read_job_logs(run).open(id, key.attempt.0)?;
+        if has_said.is_some() {
+            let mut log = pipeline.shared.logs.append_to(id, key.attempt.0)?;
             log.append(AGAIN)?;
         }
         Ok(())

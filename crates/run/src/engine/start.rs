@@ -132,10 +132,8 @@ impl Engine<'_> {
     /// Adds a line to the log of a job that no executor writes to.
     pub(super) fn say(&mut self, key: JobKey, line: &str) {
         let line = format!("{line}\n");
-        let shared = &self.pipeline(key.pipeline).shared;
-        let log = shared
-            .store
-            .append_job_log(shared.run, u64::from(key.job.0), key.attempt.0);
+        let logs = &self.pipeline(key.pipeline).shared.logs;
+        let log = logs.append_to(u64::from(key.job.0), key.attempt.0);
         if let Ok(mut log) = log {
             // A full disk must not end the run; what is shown live still is.
             let _ = log.append(line.as_bytes());

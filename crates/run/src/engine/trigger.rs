@@ -185,6 +185,7 @@ impl Engine<'_> {
         let mut shared = Shared {
             project: facts.project.clone(),
             run: begun.record.id,
+            logs: above.store.job_logs(begun.record.id),
             remote: self.remote_of(&facts),
             ..Shared::clone(above)
         };

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 
 use super::*;
-use crate::{NewRun, NextEvent, RunId, StoreError};
+use crate::{NewRun, NextRecord, RunId, StoreError};
 
 fn new_run(project: &str) -> NewRun<'_> {
     NewRun {
@@ -66,18 +66,18 @@ fn a_reader_follows_a_writer() {
     let (_dir, store) = store();
     let (record, mut log) = store.begin_run(new_run("a")).unwrap();
     let mut reader = store.read_run_log(record.id).unwrap();
-    assert_eq!(reader.next_event().unwrap(), NextEvent::End);
+    assert_eq!(reader.next_record().unwrap(), NextRecord::End);
     log.append(b"one").unwrap();
-    assert_eq!(reader.next_event().unwrap(), NextEvent::End, "buffered");
+    assert_eq!(reader.next_record().unwrap(), NextRecord::End, "buffered");
     log.commit().unwrap();
     log.append(b"").unwrap();
     log.flush().unwrap();
     assert_eq!(
-        reader.next_event().unwrap(),
-        NextEvent::Event(b"one".to_vec())
+        reader.next_record().unwrap(),
+        NextRecord::Record(b"one".to_vec())
     );
-    assert_eq!(reader.next_event().unwrap(), NextEvent::Event(vec![]));
-    assert_eq!(reader.next_event().unwrap(), NextEvent::End);
+    assert_eq!(reader.next_record().unwrap(), NextRecord::Record(vec![]));
+    assert_eq!(reader.next_record().unwrap(), NextRecord::End);
 }
 
 #[test]
@@ -125,8 +125,8 @@ fn a_torn_tail_is_cut_at_every_length_and_nothing_before_it() {
             let mut reader = store.read_run_log(record.id).unwrap();
             let events = reader.drain().unwrap();
             assert_eq!(
-                reader.next_event().unwrap(),
-                NextEvent::End,
+                reader.next_record().unwrap(),
+                NextRecord::End,
                 "nothing torn is left"
             );
             let mut expected: Vec<&[u8]> = vec![b"first", b"second", b"third"];
@@ -154,39 +154,117 @@ fn a_reader_says_that_a_tail_is_torn() {
     fs::write(&path, bytes).unwrap();
     let mut reader = store.read_run_log(record.id).unwrap();
     assert_eq!(
-        reader.next_event().unwrap(),
-        NextEvent::Event(b"first".to_vec())
+        reader.next_record().unwrap(),
+        NextRecord::Record(b"first".to_vec())
     );
-    assert_eq!(reader.next_event().unwrap(), NextEvent::Torn);
-    assert_eq!(reader.next_event().unwrap(), NextEvent::Torn);
+    assert_eq!(reader.next_record().unwrap(), NextRecord::Torn);
+    assert_eq!(reader.next_record().unwrap(), NextRecord::Torn);
+}
+
+/// What a reader has to say from where it is.
+fn text_of(reader: &mut impl Read) -> String {
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    text
 }
 
 #[test]
-fn a_job_log_reads_the_same_growing_and_packed() {
+fn short_logs_share_a_file_and_grow_before_their_readers() {
+    let (_dir, store) = store();
+    let (record, _run_log) = store.begin_run(new_run("a")).unwrap();
+    let (logs, read) = (store.job_logs(record.id), store.read_job_logs(record.id));
+    assert!(read.open(12, 1).unwrap().is_none(), "nobody wrote yet");
+    let mut first = logs.append_to(12, 1).unwrap();
+    let mut second = logs.append_to(13, 1).unwrap();
+    first.append(b"hello ").unwrap();
+    second.append(b"other").unwrap();
+    let mut reader = read.open(12, 1).unwrap().unwrap();
+    assert_eq!(text_of(&mut reader), "hello ");
+    first.append(b"world").unwrap();
+    assert_eq!(text_of(&mut reader), "world");
+    assert_eq!(text_of(&mut reader), "");
+    assert_eq!(text_of(&mut read.open(13, 1).unwrap().unwrap()), "other");
+    assert!(read.open(12, 2).unwrap().is_none());
+    assert!(read.open(14, 1).unwrap().is_none());
+    let names = fs::read_dir(store.directory().join("runs/1/logs")).unwrap();
+    assert_eq!(names.count(), 1);
+}
+
+#[test]
+fn a_long_log_goes_on_in_a_file_of_its_own() {
+    let (_dir, store) = store();
+    let (record, _run_log) = store.begin_run(new_run("a")).unwrap();
+    let (logs, read) = (store.job_logs(record.id), store.read_job_logs(record.id));
+    let mut log = logs.append_to(12, 1).unwrap();
+    log.append(b"begin ").unwrap();
+    let mut reader = read.open(12, 1).unwrap().unwrap();
+    let mut seen = text_of(&mut reader);
+    let mut whole = "begin ".to_owned();
+    for at in 0..2000 {
+        let line = format!("line {at}\n");
+        log.append(line.as_bytes()).unwrap();
+        whole.push_str(&line);
+        if at % 7 == 0 {
+            seen.push_str(&text_of(&mut reader));
+        }
+    }
+    seen.push_str(&text_of(&mut reader));
+    assert_eq!(seen, whole);
+    assert!(store.directory().join("runs/1/logs/12.1.log").exists());
+    // Who goes on with it later appends behind its end.
+    let mut again = store.job_logs(record.id).append_to(12, 1).unwrap();
+    again.append(b"again").unwrap();
+    assert_eq!(text_of(&mut reader), "again");
+    let mut reader = store.read_job_logs(record.id).open(12, 1).unwrap().unwrap();
+    assert_eq!(text_of(&mut reader), whole + "again");
+}
+
+#[test]
+fn a_long_log_reads_the_same_packed_and_can_be_gone_on_with() {
     let (_dir, store) = store();
     let (record, run_log) = store.begin_run(new_run("a")).unwrap();
-    let mut log = store.append_job_log(record.id, 12, 1).unwrap();
-    log.append(b"hello ").unwrap();
-    let mut reader = store.read_job_log(record.id, 12, 1).unwrap().unwrap();
-    let mut text = String::new();
-    reader.read_to_string(&mut text).unwrap();
-    log.append(b"world").unwrap();
-    log.commit().unwrap();
-    reader.read_to_string(&mut text).unwrap();
-    assert_eq!(text, "hello world");
-    assert!(store.read_job_log(record.id, 12, 2).unwrap().is_none());
-
+    let mut log = store.job_logs(record.id).append_to(12, 1).unwrap();
+    let long = "a line that is there again and again\n".repeat(1000);
+    log.append(b"begin\n").unwrap();
+    log.append(long.as_bytes()).unwrap();
     assert!(matches!(
         store.pack_job_logs(record.id),
         Err(StoreError::RunBusy { .. })
     ));
     drop(run_log);
-    assert_eq!(store.pack_job_logs(record.id).unwrap(), 1);
+    let patience = std::time::Duration::from_secs(60);
+    assert_eq!(
+        store.pack_logs_of_ended_runs(patience).unwrap(),
+        0,
+        "it may go on"
+    );
+    store.finish_run(record.id, "success").unwrap();
+    assert_eq!(store.pack_logs_of_ended_runs(patience).unwrap(), 1);
     assert_eq!(store.pack_job_logs(record.id).unwrap(), 0);
-    assert!(!store.directory().join("runs/1/logs/12.1.log").exists());
-    let mut reader = store.read_job_log(record.id, 12, 1).unwrap().unwrap();
-    reader.skip_to(6).unwrap();
-    let mut text = String::new();
-    reader.read_to_string(&mut text).unwrap();
-    assert_eq!(text, "world");
+    let plain = store.directory().join("runs/1/logs/12.1.log");
+    assert!(!plain.exists());
+    let read = || text_of(&mut store.read_job_logs(record.id).open(12, 1).unwrap().unwrap());
+    assert_eq!(read(), format!("begin\n{long}"));
+    let mut log = store.job_logs(record.id).append_to(12, 1).unwrap();
+    log.append(b"end").unwrap();
+    assert_eq!(read(), format!("begin\n{long}end"));
+    assert_eq!(store.pack_job_logs(record.id).unwrap(), 1);
+    assert_eq!(read(), format!("begin\n{long}end"));
+}
+
+#[test]
+fn what_a_crash_tore_of_the_short_logs_is_cut_off_by_the_next_writer() {
+    let (_dir, store) = store();
+    let (record, _run_log) = store.begin_run(new_run("a")).unwrap();
+    let mut log = store.job_logs(record.id).append_to(12, 1).unwrap();
+    log.append(b"first ").unwrap();
+    let path = store.directory().join("runs/1/logs/short");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend_from_slice(&[7; 30]);
+    fs::write(&path, bytes).unwrap();
+    let read = || text_of(&mut store.read_job_logs(record.id).open(12, 1).unwrap().unwrap());
+    assert_eq!(read(), "first ");
+    let mut log = store.job_logs(record.id).append_to(12, 1).unwrap();
+    log.append(b"second").unwrap();
+    assert_eq!(read(), "first second");
 }

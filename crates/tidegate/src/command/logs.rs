@@ -1,12 +1,13 @@
 //! `tidegate logs`: what jobs printed, in earlier runs and in one that another process runs now.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write, stdout};
 use std::time::Duration;
 
 use tidegate_pipeline::{Attempt, EventKind, JobIdx, PipelineId, Status};
 use tidegate_report::run::{LogLines, Shown};
 use tidegate_run::Follow;
-use tidegate_store::{JobLogReader, RunId, Store};
+use tidegate_store::{JobLogReader, JobLogsReader, RunId, Store};
 
 use super::machine::failed;
 use super::past::{Past, failure};
@@ -34,10 +35,15 @@ pub(crate) fn run(global: &Global, args: &LogsArgs) -> Result<Exit, Failure> {
         })?);
     }
     let mut tails: Vec<Tail> = Vec::new();
+    let mut logs: BTreeMap<PipelineId, JobLogsReader> = BTreeMap::new();
     for (pipeline, job) in jobs {
+        let of_pipeline = logs
+            .entry(pipeline)
+            .or_insert_with(|| past.store.read_job_logs(RunId(pipeline.0)));
         tails.push(Tail {
             pipeline,
             job,
+            logs: of_pipeline.clone(),
             attempt: args.attempt.map(Attempt),
             fixed: args.attempt.is_some(),
             status: Status::Created,
@@ -79,6 +85,8 @@ struct Tail {
     fixed: bool,
     status: Status,
     name: Option<String>,
+    /// Those of its pipeline.
+    logs: JobLogsReader,
     reader: Option<JobLogReader>,
     /// `None`: the bytes as they are.
     lines: Option<LogLines>,
@@ -92,7 +100,7 @@ impl Watch<'_> {
             self.take_events(follow)?;
             let mut moved = false;
             for tail in &mut self.tails {
-                moved |= tail.advance(self.store)?;
+                moved |= tail.advance()?;
             }
             let over = self.tails.iter().all(|tail| tail.status.is_complete());
             if !moved && (!live || over) {
@@ -141,7 +149,7 @@ impl Watch<'_> {
                     continue;
                 }
                 if follow && tail.reader.is_some() {
-                    tail.advance(self.store)?;
+                    tail.advance()?;
                     tail.finish()?;
                 }
                 tail.attempt = Some(attempt);
@@ -154,13 +162,12 @@ impl Watch<'_> {
 
 impl Tail {
     /// Shows what is there; returns whether there was anything new.
-    fn advance(&mut self, store: &Store) -> Result<bool, Failure> {
+    fn advance(&mut self) -> Result<bool, Failure> {
         let Some(attempt) = self.attempt else {
             return Ok(false);
         };
         if self.reader.is_none() {
-            let opened =
-                store.read_job_log(RunId(self.pipeline.0), u64::from(self.job.0), attempt.0);
+            let opened = self.logs.open(u64::from(self.job.0), attempt.0);
             self.reader = opened.map_err(|error| failed("read the log", &error))?;
         }
         let Some(reader) = &mut self.reader else {

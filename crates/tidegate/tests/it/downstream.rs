@@ -377,7 +377,7 @@ fn no_secret_is_shown_of_what_is_passed_on() {
     let ended = repo.run(&["run"]);
     holds(&ended, 0, &["variable V=[MASKED]", "t/c | it is [MASKED]"]);
     assert!(!ended.shown().contains("s3cret"), "{}", ended.shown());
-    for name in ["runs/1/events", "runs/1/logs/0.1.log"] {
+    for name in ["runs/1/events", "runs/1/logs/short"] {
         let kept = std::fs::read(repo.data().join(name)).expect("it is there");
         assert!(!String::from_utf8_lossy(&kept).contains("s3cret"), "{name}");
     }
@@ -392,7 +392,12 @@ fn a_killed_run_goes_on_with_pipelines_of_other_projects() {
         "tidegate.toml",
         "[includes.projects]\n\"g/other\" = { path = \"../other\" }\n",
     );
-    let wait = format!("while test ! -e {}; do sleep 0.02; done", go.display());
+    let began = outside.path().join("began");
+    let wait = format!(
+        "touch {}; while test ! -e {}; do sleep 0.02; done",
+        began.display(),
+        go.display()
+    );
     beside(
         &repo,
         "other",
@@ -403,9 +408,7 @@ fn a_killed_run_goes_on_with_pipelines_of_other_projects() {
     let mut command = repo.command(&["run"]);
     let command = command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut run = command.spawn().expect("it starts");
-    wait_until("the second job", || {
-        repo.data().join("runs/2/logs/1.1.log").exists()
-    });
+    wait_until("the second job", || began.exists());
     run.kill().expect("it is ours");
     run.wait().expect("it ends");
     std::fs::write(&go, "").expect("writable");
@@ -509,7 +512,7 @@ fn a_child_is_planned_from_the_files_its_parents_jobs_started_from() {
     let run = run.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = run.spawn().expect("it starts");
     wait_until("the first job", || {
-        repo.data().join("runs/1/logs/0.1.log").exists()
+        repo.data().join("runs/1/logs/short").exists()
     });
     repo.write("c.yml", "c: {script: [echo second]}\n");
     std::fs::write(&go, "").expect("writable");
