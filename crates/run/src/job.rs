@@ -51,6 +51,24 @@ pub(crate) struct Shared {
     pub(crate) sender: SyncSender<Message>,
 }
 
+impl Shared {
+    /// What jobs of another pipeline of the same process have in common; they start from the same tree.
+    pub(crate) fn of_another(
+        &self,
+        run: RunId,
+        project: ProjectFacts,
+        remote: Option<Arc<dyn RemoteCaches>>,
+    ) -> Self {
+        Self {
+            run,
+            logs: self.store.job_logs(run),
+            project,
+            remote,
+            ..self.clone()
+        }
+    }
+}
+
 /// One try of a job, ready to be performed.
 pub(crate) struct Task {
     pub(crate) spec: JobSpec,

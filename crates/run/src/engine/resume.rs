@@ -225,10 +225,8 @@ impl Engine<'_> {
             what: format!("run {run}"),
         };
         let record = store.run(run)?.ok_or_else(gone)?;
-        let mut shared = crate::job::Shared::clone(&self.pipeline(self.root).shared);
-        shared.project = facts.project.clone();
-        shared.run = run;
-        shared.remote = self.remote_of(&facts);
+        let root = &self.pipeline(self.root).shared;
+        let mut shared = root.of_another(run, facts.project.clone(), self.remote_of(&facts));
         let mut guard: Option<Box<dyn Send>> = None;
         let of = facts.base_of.map(|of| PipelineId(of.0));
         if let Some(of) = of.and_then(|of| self.pipelines.get(&of)) {

@@ -13,7 +13,6 @@ use super::apply::Addressed;
 use super::forward::forwarded;
 use super::pipeline_run::PipelineRun;
 use crate::downstream::{Ancestor, Created, Elsewhere, Refusal, TriggerRequest, Triggered};
-use crate::job::Shared;
 use crate::message::Message;
 use crate::remote::RemoteCaches;
 use crate::setup::{Base, RunError};
@@ -182,13 +181,8 @@ impl Engine<'_> {
             self.say(key, message);
         }
         let above = &self.pipeline(key.pipeline).shared;
-        let mut shared = Shared {
-            project: facts.project.clone(),
-            run: begun.record.id,
-            logs: above.store.job_logs(begun.record.id),
-            remote: self.remote_of(&facts),
-            ..Shared::clone(above)
-        };
+        let (run, remote) = (begun.record.id, self.remote_of(&facts));
+        let mut shared = above.of_another(run, facts.project.clone(), remote);
         let mut guards: (Option<Box<dyn Send>>, _) = (None, begun.log);
         match base {
             Some(Base {

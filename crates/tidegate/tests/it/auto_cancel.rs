@@ -89,6 +89,10 @@ fn an_interruptible_run_loses_only_its_interruptible_jobs() {
     repo.commit("newer");
     let _ = newer(&repo, &[]);
     // The one at work goes on, the one that waits is canceled.
+    wait_until("the older run to notice", || {
+        let events = std::fs::read(repo.data().join("runs/1/events"));
+        String::from_utf8_lossy(&events.expect("it is there")).contains("canceled")
+    });
     assert!(is_running(&format!("sleep\0{marker}")));
     let_go(marker);
     let older = ended(older);

@@ -173,7 +173,11 @@ fn a_run_killed_at_any_moment_goes_on_and_repeats_no_finished_job() {
 fn a_running_job_starts_again_as_the_same_try_and_its_log_says_so() {
     let repo = repository("slow: {script: ['echo begun; sleep 1.98764; echo over']}\n");
     let mut child = started(&repo, &["run"]);
-    wait_until("the job", || is_running("sleep\x001.98764"));
+    wait_until("the job", || {
+        let log = std::fs::read(repo.data().join("runs/1/logs/short")).unwrap_or_default();
+        // The echo of the command, then what it prints.
+        String::from_utf8_lossy(&log).matches("begun").count() == 2
+    });
     child.kill().expect("it is ours");
     child.wait().expect("it ends");
     let ended = repo.run(&["run", "--resume"]);
