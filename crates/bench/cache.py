@@ -4,7 +4,8 @@
 Measures, for jobs whose cache is the directory TREE, by the moments at which lines of their logs appear:
 
   full     saving the whole of a new tree: from "Creating cache" to "Created cache"
-  durable  a `sync` of the file system after that run, which itself makes durable what it saved
+  durable  the same, until the index says that it would outlast a power cut
+  sync     a `sync` of the file system after that run, which has to find nothing of the tree
   restore  a run of a job that restores it, less a run of the same job without a cache
   delta    saving after ten files changed
   same     saving when nothing changed
@@ -14,7 +15,7 @@ Measures, for jobs whose cache is the directory TREE, by the moments at which li
 SCRATCH is emptied; the store and the tree of the jobs are on its file system.
 """
 
-import os, pathlib, resource, shutil, statistics, subprocess, sys, time
+import os, pathlib, resource, shutil, sqlite3, statistics, subprocess, sys, threading, time
 
 binary, tree, scratch = (os.path.abspath(a) for a in sys.argv[1:4])
 backend = sys.argv[4] if len(sys.argv) > 4 else "overlay"
@@ -31,8 +32,20 @@ touch:
 """
 
 
+def settled(ended, at):
+    """Notes the moment at which no cache is unsettled any more; see the store's format."""
+    index = sqlite3.connect(f"file:{scratch}/data/index.db?mode=ro", uri=True)
+    unsettled = """SELECT COUNT(*) FROM entries JOIN layers ON layers.entry = entries.id
+        JOIN trees ON trees.id = layers.tree WHERE entries.kind = 'cache' AND trees.boot IS NOT NULL"""
+    while index.execute(unsettled).fetchone()[0]:
+        if ended.wait(0.002):
+            break
+    at.append(time.monotonic())
+
+
 def run(step):
-    """Wall time of a run, the time between the two lines of its cache being saved, and from there to the end."""
+    """Wall time of a run, and the times from "Creating cache" to "Created cache", to its being durable, and to the end."""
+    ended, durable, watch = threading.Event(), [], None
     began = time.monotonic()
     process = subprocess.Popen(
         [binary, "run", "--variable", f"STEP={step}"], cwd=project, env=environment,
@@ -46,11 +59,18 @@ def run(step):
             start = time.monotonic()
         if b"Created cache" in line:
             end = time.monotonic()
-    if process.wait() != 0:
-        sys.exit(b"".join(lines).decode(errors="replace"))
-    saved = end - start if start and end else None
+            watch = threading.Thread(target=settled, args=(ended, durable))
+            watch.start()
+    status = process.wait()
     done = time.monotonic()
-    return done - began, saved, done - end if end else None
+    if watch:
+        ended.set()
+        watch.join()
+    if status != 0:
+        sys.exit(b"".join(lines).decode(errors="replace"))
+    if not end:
+        return done - began, None, None, None
+    return done - began, end - start, durable[0] - start, done - start
 
 
 def sync():
@@ -77,10 +97,10 @@ for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["-c", "user.name=n
     subprocess.run(["git", *command], cwd=project, check=True)
 
 sync()
-wall, full, rest = run("make")
-show("full", full, f"in a run of {wall:.2f} s")
-show("rest", rest, "to the end of that run, which makes durable what it saved")
-show("durable", sync())
+wall, full, durable, rest = run("make")
+show("full", full, f"in a run of {wall:.2f} s, which ends after {rest * 1000:.1f} ms")
+show("durable", durable)
+show("sync", sync())
 nones, uses = [run("none")[0] for _ in range(7)], [run("use")[0] for _ in range(7)]
 show("none", median(nones), "wall time of a run without a cache")
 show("use", median(uses), "wall time of a run that restores it")
@@ -93,7 +113,7 @@ began = time.monotonic()
 pack = f"tar -C {os.path.dirname(tree)} -cf - {os.path.basename(tree)} | zstd -q -T0 -3 > {scratch}/tree.tar.zst && sync -f {scratch}"
 subprocess.run(pack, shell=True, check=True)
 tar = time.monotonic() - began
-show("tar", tar, f"{tar / full:.1f} times full")
+show("tar", tar, f"{tar / full:.1f} times full, {tar / durable:.1f} times durable")
 subprocess.run(["cp", "-a", tree, f"{scratch}/kept"], check=True)
 began = time.monotonic()
 subprocess.run(["rsync", "-a", f"{scratch}/kept/.", f"{scratch}/copy"], check=True)

@@ -87,10 +87,14 @@ impl Meaning {
 pub(crate) fn entries_below(union: &Union, roots: &[PathBuf]) -> Result<Vec<Entry>, TreeError> {
     let mut entries = Vec::new();
     for root in roots {
-        if !root.as_os_str().is_empty() {
-            entries.extend(union.lookup(root)?);
+        let walk = union.walk(root)?;
+        if !root.as_os_str().is_empty()
+            && let Some(mut entry) = union.lookup(root)?
+        {
+            entry.inside = walk.inside;
+            entries.push(entry);
         }
-        entries.extend(union.walk(root)?);
+        entries.extend(walk);
     }
     Ok(entries)
 }
@@ -332,6 +336,7 @@ mod tests {
                 inode: 1,
                 links: 1,
                 origin: Origin::Upper,
+                inside: None,
             })
             .collect()
     }

@@ -5,12 +5,13 @@
 //! entry; nothing is then walked but what the job wrote.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tidegate_exec::{JobVariables, TraceWriter};
 use tidegate_pipeline::{CacheOutcome, PushIf};
-use tidegate_store::{Entry, NewEntry};
+use tidegate_store::{Entry, ManifestEntry, NewEntry, Node};
 use tidegate_workspace::{
     Kind, Layer, Mode, Origin, Refused, TreeError, Union, What, collect, collect_entries,
 };
@@ -75,6 +76,8 @@ impl JobStorage {
         mode: Mode,
         trace: &mut TraceWriter<'_>,
     ) -> Result<Option<CacheOutcome>, String> {
+        // Before the tree is looked at: that takes the disk as long as it takes the processor.
+        let early = self.store.settle_early();
         let union = self.workspace.union().map_err(text)?;
         let found = self.find(&union, patterns).map_err(text)?;
         say(&found.said, trace);
@@ -91,7 +94,8 @@ impl JobStorage {
         }
         let entries = found.entries.iter();
         let made = entries.filter(|entry| entry.origin == Origin::Upper);
-        self.store.settle_soon(made.map(|entry| entry.size).sum());
+        let bytes = made.map(|entry| entry.size).sum();
+        let settling = self.store.settle_soon(bytes, early);
         let staging = self.store.staging().map_err(text)?;
         let tree = staging.tree("cache").map_err(text)?;
         let note = self.note_of(patterns, &found.counts);
@@ -102,7 +106,12 @@ impl JobStorage {
             key,
             note: &note,
         };
-        let entry = self.store.put_cache(new, tree).map_err(text)?;
+        let known = known(taken.whole, tree.path()).map_err(text)?;
+        let entry = self.store.put_cache(new, tree.knowing(known));
+        let entry = entry.map_err(text)?;
+        if let Some(settling) = settling {
+            settling.saved();
+        }
         self.keep(entry);
         trace.info("Created cache");
         Ok(Some(CacheOutcome::Saved))
@@ -254,6 +263,30 @@ impl JobStorage {
         };
         Ok(!files.any(|change| is_found(&change.path)))
     }
+}
+
+/// What the store is told of entries that are in `tree` now as a walk saw them before.
+fn known(whole: Vec<tidegate_workspace::Entry>, tree: &Path) -> io::Result<Vec<ManifestEntry>> {
+    let in_store = |entry: tidegate_workspace::Entry| {
+        let node = match entry.kind {
+            Kind::Dir => Node::Directory { opaque: false },
+            Kind::Symlink => Node::Symlink {
+                target: std::fs::read_link(tree.join(&entry.path))?,
+            },
+            // Others are refused, never moved.
+            Kind::File | Kind::Fifo | Kind::Socket | Kind::Device => Node::File {
+                size: entry.size,
+                digest: None,
+            },
+        };
+        Ok(ManifestEntry {
+            path: entry.path,
+            node,
+            mode: entry.mode,
+            mtime: (entry.mtime.seconds, entry.mtime.nanos),
+        })
+    };
+    whole.into_iter().map(in_store).collect()
 }
 
 fn up_to_date(trace: &mut TraceWriter<'_>) -> CacheOutcome {

@@ -14,8 +14,8 @@ use crate::Store;
 use crate::clock;
 use crate::entry::{EntryId, delete_entry, is_leased, remove_with_older};
 use crate::error::{IoContext, Result, StoreError};
-use crate::failpoint::{Point, reach};
 use crate::owner::{self, owner_of};
+use crate::settle::UNSETTLED_MAX;
 use crate::tree::{self, Freed};
 
 /// How much entries may take. An absent field is no limit.
@@ -55,8 +55,6 @@ pub struct Maintained {
     pub trash_empty: bool,
 }
 
-/// So much may be lost in a power cut before it is worth a `syncfs`: it can be made again.
-const UNSETTLED_MAX: i64 = 64 << 20;
 /// How often to tidy up.
 const INTERVAL: Duration = Duration::from_secs(3600);
 /// The counter with the microseconds since 1970 of the last [`Store::maintain`].
@@ -66,6 +64,9 @@ impl Store {
     /// Whether [`Store::maintain`] is worth its time at `now`: more than 64 MiB would be lost in a
     /// power cut, or an hour has passed since the last time, or since the first run.
     pub fn is_maintenance_due(&self, now: SystemTime) -> Result<bool> {
+        if self.has_failed_to_settle() {
+            return Ok(true);
+        }
         let boot = self.boot();
         self.read(|connection| {
             let unsettled: i64 = connection.query_row(
@@ -81,45 +82,7 @@ impl Store {
             )?;
             let interval = i64::try_from(INTERVAL.as_micros()).unwrap_or(i64::MAX);
             let overdue = last.is_some_and(|last| clock::to_micros(now) - last >= interval);
-            Ok(unsettled >= UNSETTLED_MAX || overdue)
-        })
-    }
-
-    /// Begins to write to the disk, beside the caller, a tree that is about to be saved, where so many new bytes make
-    /// [`Store::settle`] due anyway: saving waits for the processor, settling for the disk.
-    pub fn settle_soon(&self, bytes: u64) {
-        if i64::try_from(bytes).is_ok_and(|bytes| bytes < UNSETTLED_MAX) {
-            return;
-        }
-        let store = self.clone();
-        let thread = std::thread::Builder::new().name("settle".to_owned());
-        // Without it settling takes longer, and an error comes up again there: it is told to the directory the store has open.
-        let _ = thread.spawn(move || {
-            let other = std::fs::File::open(store.directory());
-            other.is_ok_and(|other| rustix::fs::syncfs(&other).is_ok())
-        });
-    }
-
-    /// Makes every saved tree durable: one `syncfs` for all. Returns how many trees that were.
-    ///
-    /// Until then an entry survives the end of this process but not a power cut. If the disk
-    /// reports an error, nobody can say which files it lost: all entries not yet settled are
-    /// dropped, keys point at their last settled entries, and the error is returned.
-    pub fn settle(&self) -> Result<usize> {
-        let boot = self.boot();
-        let last: Option<i64> = self.read(|connection| {
-            let query = "SELECT MAX(id) FROM trees WHERE boot = ?";
-            Ok(connection.query_row(query, [boot], |row| row.get(0))?)
-        })?;
-        let Some(last) = last else { return Ok(0) };
-        if let Err(error) = self.sync_file_system() {
-            self.drop_unsettled(last)?;
-            return Err(error);
-        }
-        reach(Point::Synced)?;
-        self.write(|transaction| {
-            let change = "UPDATE trees SET boot = NULL WHERE boot = ? AND id <= ?";
-            Ok(transaction.execute(change, params![boot, last])?)
+            Ok(unsettled.unsigned_abs() >= UNSETTLED_MAX || overdue)
         })
     }
 

@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
+use std::iter::Peekable;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -30,17 +31,19 @@ pub(crate) struct Scanned {
     pub(crate) hidden: Totals,
 }
 
-/// Walks `root` in manifest order, giving every path to `visit`.
+/// Walks `root` in manifest order, giving every path to `visit`. Directories that are `known` of a base are taken as they are.
 ///
 /// Sockets and pipes are removed, as GitLab's archiver skips them (reference `runner.md` §4.4);
 /// so are deletions of what the layers below do not have. Device nodes are an error.
 pub(crate) fn scan(
     root: &Path,
     role: Role<'_>,
+    known: Vec<ManifestEntry>,
     visit: &mut dyn FnMut(ManifestEntry) -> Result<()>,
 ) -> Result<Scanned> {
     let mut walk = Walk {
         role,
+        known: known.into_iter().peekable(),
         visit,
         found: Scanned::default(),
     };
@@ -50,6 +53,7 @@ pub(crate) fn scan(
 
 struct Walk<'a> {
     role: Role<'a>,
+    known: Peekable<std::vec::IntoIter<ManifestEntry>>,
     visit: &'a mut dyn FnMut(ManifestEntry) -> Result<()>,
     found: Scanned,
 }
@@ -118,6 +122,9 @@ impl Walk<'_> {
         meta: &Metadata,
         detached: bool,
     ) -> Result<()> {
+        if self.take_known(&relative)? {
+            return Ok(());
+        }
         if overlay::is_redirected(full)? {
             return Err(StoreError::Path {
                 path: relative,
@@ -145,6 +152,27 @@ impl Walk<'_> {
         }
         (self.visit)(record(relative.clone(), Node::Directory { opaque }, meta))?;
         self.directory(full, &relative, !merges)
+    }
+
+    /// Whether the directory is known with all that is in it; then that is all there is to it.
+    fn take_known(&mut self, directory: &Path) -> Result<bool> {
+        let is_it = |entry: &ManifestEntry| entry.path == directory;
+        if !matches!(self.role, Role::Base) || !self.known.peek().is_some_and(is_it) {
+            return Ok(false);
+        }
+        while let Some(entry) = self
+            .known
+            .next_if(|entry| entry.path.starts_with(directory))
+        {
+            if !matches!(entry.node, Node::Directory { .. }) {
+                self.found.own.files += 1;
+            }
+            if let Node::File { size, .. } = entry.node {
+                self.found.own.bytes += size;
+            }
+            (self.visit)(entry)?;
+        }
+        Ok(true)
     }
 
     fn shows_below(&self, relative: &Path, detached: bool) -> Result<bool> {

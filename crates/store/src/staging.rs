@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::Store;
 use crate::error::{IoContext, Result, StoreError};
-use crate::manifest::PathFault;
+use crate::manifest::{ManifestEntry, PathFault};
 
 /// A private directory; dropping it moves what is left to the trash.
 ///
@@ -22,6 +22,7 @@ pub struct Staging {
 #[derive(Debug)]
 pub struct StagedTree<'a> {
     path: PathBuf,
+    known: Vec<ManifestEntry>,
     _staging: &'a Staging,
 }
 
@@ -73,6 +74,7 @@ impl Staging {
         }
         Ok(StagedTree {
             path,
+            known: Vec::new(),
             _staging: self,
         })
     }
@@ -82,6 +84,17 @@ impl StagedTree<'_> {
     /// Where to fill it.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What the caller has just seen in it, of whole directories: each comes before all that is in it, in order of path. What is known
+    /// is not looked at again; it must bear no marks of an overlay.
+    #[must_use]
+    pub fn knowing(self, known: Vec<ManifestEntry>) -> Self {
+        Self { known, ..self }
+    }
+
+    pub(crate) fn into_parts(self) -> (PathBuf, Vec<ManifestEntry>) {
+        (self.path, self.known)
     }
 }
 

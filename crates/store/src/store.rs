@@ -2,11 +2,11 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::error::{IoContext, Result};
+use crate::error::{IoContext, Result, StoreError};
 use crate::index;
 use crate::layout::Layout;
 use crate::owner::{self, Owner};
@@ -28,6 +28,8 @@ struct Inner {
     connection: Mutex<Option<Connection>>,
     owner: Mutex<Option<Arc<Owner>>>,
     boot: OnceLock<String>,
+    /// Of settling beside a caller; told to the next who settles.
+    settle_error: Mutex<Option<StoreError>>,
 }
 
 impl Store {
@@ -42,6 +44,7 @@ impl Store {
             connection: Mutex::new(None),
             owner: Mutex::new(None),
             boot: OnceLock::new(),
+            settle_error: Mutex::new(None),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -60,6 +63,11 @@ impl Store {
     /// The data directory, open.
     pub(crate) fn root(&self) -> &File {
         &self.inner.root
+    }
+
+    pub(crate) fn settle_error(&self) -> MutexGuard<'_, Option<StoreError>> {
+        let slot = self.inner.settle_error.lock();
+        slot.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the index.

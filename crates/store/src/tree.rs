@@ -16,7 +16,7 @@ use crate::digest::Digest;
 use crate::error::{IoContext, Result};
 use crate::failpoint::{Point, reach};
 use crate::layout::Layout;
-use crate::manifest::ManifestWriter;
+use crate::manifest::{ManifestEntry, ManifestWriter};
 use crate::scan::{Role, Scanned, scan};
 use crate::staging::StagedTree;
 
@@ -70,11 +70,21 @@ impl Drop for NewTree {
 impl Store {
     /// Moves a staged tree to its final place. Nothing points at it until a transaction does.
     pub(crate) fn adopt(&self, staged: StagedTree<'_>, role: Role<'_>) -> Result<NewTree> {
-        self.adopt_directory(staged.path(), role)
+        let (path, known) = staged.into_parts();
+        self.adopt_known(&path, role, known)
     }
 
     /// As [`Store::adopt`], for a directory on the file system of the store that is ours.
     pub(crate) fn adopt_directory(&self, tree: &Path, role: Role<'_>) -> Result<NewTree> {
+        self.adopt_known(tree, role, Vec::new())
+    }
+
+    fn adopt_known(
+        &self,
+        tree: &Path,
+        role: Role<'_>,
+        known: Vec<ManifestEntry>,
+    ) -> Result<NewTree> {
         let owner = self.owner()?;
         let object = ScrapOnDrop {
             store: self,
@@ -86,7 +96,7 @@ impl Store {
         reach(Point::TreeMoved)?;
         let written = object.path.join("manifest");
         let mut writer = ManifestWriter::create(&written)?;
-        let scanned = scan(&inside, role, &mut |entry| writer.push(&entry))?;
+        let scanned = scan(&inside, role, known, &mut |entry| writer.push(&entry))?;
         let manifest = writer.finish()?;
         let named = object.path.join(format!("manifest-{manifest}"));
         fs::rename(&written, &named).at("rename", &named)?;

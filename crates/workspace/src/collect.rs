@@ -1,6 +1,7 @@
 //! Taking selected files out of a workspace into a plain tree of the store.
 
 use std::ffi::{CStr, OsStr};
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -45,6 +46,8 @@ pub struct Collected {
     pub bytes: u64,
     /// Selected paths left out, in order.
     pub refused: Vec<Refused>,
+    /// Entries of directories that moved whole, in order of path: what the walk saw of them is what is in the staging directory now.
+    pub whole: Vec<Entry>,
 }
 
 /// A selected path that was left out.
@@ -168,7 +171,16 @@ fn take_entries(
         mode,
         transfer: Transfer::new(),
     };
-    collector.run(&kept)?;
+    let mut known = collector.run(&kept)?.into_iter().peekable();
+    let mut at = 0;
+    kept.retain(|_| {
+        let passed = |range: &Range<usize>| range.end <= at;
+        while known.next_if(passed).is_some() {}
+        let is_whole = known.peek().is_some_and(|range| range.contains(&at));
+        at += 1;
+        is_whole
+    });
+    collected.whole = kept;
     Ok(collected)
 }
 
@@ -252,8 +264,10 @@ struct Collector<'a> {
 }
 
 impl Collector<'_> {
-    /// Collects `entries`, which are in order of path.
-    fn run(&self, entries: &[Entry]) -> Result<(), TreeError> {
+    /// Collects `entries`, which are in order of path. Returns the places of those whose directories moved whole, where a walk saw
+    /// all that is in them.
+    fn run(&self, entries: &[Entry]) -> Result<Vec<Range<usize>>, TreeError> {
+        let mut known = Vec::new();
         let mut modes = Vec::new();
         let mut made = PathBuf::new();
         let mut singles = Vec::new();
@@ -271,11 +285,18 @@ impl Collector<'_> {
                 .take_while(|inner| inner.path.starts_with(&entry.path));
             let inside = inside.count();
             let (inner, beyond) = after.split_at(inside);
-            if self.move_whole(entry, inner)? {
-                rest = beyond;
-            } else {
-                self.make_parents(&entry.path, &mut made, &mut modes)?;
+            match self.move_whole(entry, inner)? {
+                Moved::No => {
+                    self.make_parents(&entry.path, &mut made, &mut modes)?;
+                    continue;
+                }
+                Moved::Whole => {}
+                Moved::WholeAsSeen => {
+                    let end = entries.len() - beyond.len();
+                    known.push(end - inner.len() - 1..end);
+                }
             }
+            rest = beyond;
         }
         parallel::map(&siblings(&singles), |entries| self.bring_siblings(entries))?;
         // Last and deepest first, since a directory may be closed to writing.
@@ -288,7 +309,7 @@ impl Collector<'_> {
             )
             .at("set the mode of", path)?;
         }
-        Ok(())
+        Ok(known)
     }
 
     /// Makes the directory `dir` of the staging tree with those above it. `made` is the one made
@@ -322,30 +343,42 @@ impl Collector<'_> {
     /// selection inside it, is all that is in it. Creating and renaming single files is what costs
     /// (reference `peers.md` §7.4: renaming one directory takes no time, linking 50 000 files
     /// 0.2 s, more on ext4).
-    fn move_whole(&self, dir: &Entry, inner: &[Entry]) -> Result<bool, TreeError> {
+    fn move_whole(&self, dir: &Entry, inner: &[Entry]) -> Result<Moved, TreeError> {
         let movable = |entry: &Entry| {
             entry.origin == Origin::Upper && (entry.kind == Kind::Dir || !self.shares(entry))
         };
         if self.mode != Mode::Move || !movable(dir) || !inner.iter().all(movable) {
-            return Ok(false);
+            return Ok(Moved::No);
         }
         let Some(root) = self.union.root_fd(Origin::Upper) else {
-            return Ok(false);
+            return Ok(Moved::No);
         };
         let mut expected = inner.iter();
         let mut marked = Vec::new();
-        if !holds_only(root, &dir.path, &mut expected, &mut marked)? || expected.next().is_some() {
-            return Ok(false);
+        let as_seen = was_all(dir, &mut expected, &mut marked) && expected.next().is_none();
+        if !as_seen {
+            (expected, marked) = (inner.iter(), Vec::new());
+            if !holds_only(root, &dir.path, &mut expected, &mut marked)?
+                || expected.next().is_some()
+            {
+                return Ok(Moved::No);
+            }
         }
         match renameat(root, &dir.path, &self.staging, &dir.path) {
             Ok(()) => {}
-            Err(Errno::EXIST | Errno::NOTEMPTY | Errno::XDEV | Errno::ACCESS) => return Ok(false),
+            Err(Errno::EXIST | Errno::NOTEMPTY | Errno::XDEV | Errno::ACCESS) => {
+                return Ok(Moved::No);
+            }
             Err(errno) => return Err(errno).at("move", &dir.path),
         }
         for path in marked {
             remove_marks(&self.staging, &path)?;
         }
-        Ok(true)
+        Ok(if as_seen {
+            Moved::WholeAsSeen
+        } else {
+            Moved::Whole
+        })
     }
 
     /// Whether the inode may have a name outside of the tree, through which somebody may write to
@@ -416,6 +449,37 @@ impl Collector<'_> {
         }
         .at("copy", &entry.path)
     }
+}
+
+/// What became of a directory that might be moved in one step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    No,
+    Whole,
+    /// Whole, and a walk had seen all that is in it.
+    WholeAsSeen,
+}
+
+/// Whether the entries next in `expected` are all a walk saw in the directory `dir`, at any depth; adds the directories with overlay
+/// marks to `marked`. Says no where no walk was in it.
+fn was_all<'a>(
+    dir: &Entry,
+    expected: &mut std::slice::Iter<'a, Entry>,
+    marked: &mut Vec<PathBuf>,
+) -> bool {
+    let Some(inside) = dir.inside else {
+        return false;
+    };
+    if inside.marked {
+        marked.push(dir.path.clone());
+    }
+    (0..inside.entries).all(|_| {
+        let Some(entry) = expected.next() else {
+            return false;
+        };
+        entry.path.parent() == Some(&dir.path)
+            && (entry.kind != Kind::Dir || was_all(entry, expected, marked))
+    })
 }
 
 /// Whether the directory `dir` holds just the entries next in `expected`, at any depth; adds the

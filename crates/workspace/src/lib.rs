@@ -59,5 +59,5 @@ pub use layer::{Content, Layer};
 pub use manifest::{BadManifest, Manifest, ManifestEntry};
 pub use mount::{BadPlan, EnterError, MountPlan, Overlay, PreparedMount, Privilege, Step};
 pub use remove::remove_tree;
-pub use union::{Entry, Kind, Origin, Time, Union, Walk};
+pub use union::{Entry, Inside, Kind, Origin, Time, Union, Walk};
 pub use workspace::{Workspace, WorkspaceSpec};

@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RawDir, Stat, fgetxattr, openat, readlinkat, statat,
+    AtFlags, FileType, Mode, OFlags, RawDir, Stat, fgetxattr, flistxattr, openat, readlinkat,
+    statat,
 };
 use rustix::io::Errno;
 
@@ -53,6 +54,17 @@ pub struct Entry {
     pub links: u64,
     /// Which directory of the stack it comes from.
     pub origin: Origin,
+    /// Of a directory a walk has been in, that nothing below it takes part in.
+    pub inside: Option<Inside>,
+}
+
+/// What a walk saw of a directory that only one directory of the stack has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inside {
+    /// How many entries are directly in it; it holds nothing else, not even what stands for an absence.
+    pub entries: usize,
+    /// It bears the mark that hides what is below it, and no other mark of an overlay.
+    pub marked: bool,
 }
 
 /// What an entry is.
@@ -98,6 +110,8 @@ pub struct Walk {
     /// Directories among the entries that could not be read, so that nothing in them is listed: a
     /// job may leave directories without permissions, or deeper than paths reach.
     pub unreadable: Vec<PathBuf>,
+    /// As in an [`Entry`], of the directory the walk began in.
+    pub inside: Option<Inside>,
 }
 
 impl IntoIterator for Walk {
@@ -366,6 +380,7 @@ impl Union {
             ..Listing::default()
         };
         let last = task.roots.len().saturating_sub(1);
+        let mut marked = None;
         for (place, index) in task.roots.iter().enumerate() {
             let Some(root) = self.roots.get(*index) else {
                 continue;
@@ -376,11 +391,13 @@ impl Union {
                     // What it hides below cannot be known either.
                     listing.unreadable = Some(task.path.clone());
                     names.clear();
+                    marked = None;
                     break;
                 }
                 Err(errno) => return Err(errno).at("read directory", &task.path),
             };
-            let opacity = root.opacity(dir.as_fd());
+            let marking = root.marking(dir.as_fd());
+            let opacity = marking.opacity;
             let reader = Reader {
                 root,
                 index: *index,
@@ -388,10 +405,16 @@ impl Union {
                 path: &task.path,
             };
             reader.read(&dir, &mut names)?;
+            marked = marking.is_plain.then_some(opacity == Opacity::Opaque);
             if opacity == Opacity::Opaque && place < last {
                 break;
             }
         }
+        let is_bare = last == 0 && names.values().all(|found| found.entry.is_some());
+        listing.inside = marked.filter(|_| is_bare).map(|marked| Inside {
+            entries: names.len(),
+            marked,
+        });
         listing.entries.reserve(names.len());
         for found in names.into_values() {
             let Some(entry) = found.entry else { continue };
@@ -421,6 +444,7 @@ impl Entry {
             inode: stat.st_ino,
             links: u64::from(stat.st_nlink as u32),
             origin,
+            inside: None,
         }
     }
 }
@@ -490,6 +514,14 @@ enum Opacity {
     HoldsWhiteouts,
 }
 
+/// The marks of overlayfs a directory bears.
+#[derive(Debug, Clone, Copy)]
+struct Marking {
+    opacity: Opacity,
+    /// There are no others: but for its opacity it is a directory like any other, wherever it is moved.
+    is_plain: bool,
+}
+
 impl Root {
     fn open(
         path: &Path,
@@ -508,9 +540,16 @@ impl Root {
     }
 
     fn opacity(&self, dir: BorrowedFd<'_>) -> Opacity {
+        self.marking(dir).opacity
+    }
+
+    fn marking(&self, dir: BorrowedFd<'_>) -> Marking {
         match self.marks {
-            Marks::None => Opacity::Merges,
-            Marks::Any => opacity(dir),
+            Marks::None => Marking {
+                opacity: Opacity::Merges,
+                is_plain: false,
+            },
+            Marks::Any => Marking::of(dir),
         }
     }
 
@@ -611,6 +650,7 @@ struct Task {
 #[derive(Default)]
 struct Listing {
     id: usize,
+    inside: Option<Inside>,
     /// By name; a directory with the id of its own listing.
     entries: Vec<(Entry, Option<usize>)>,
     unreadable: Option<PathBuf>,
@@ -630,24 +670,29 @@ fn flatten(listings: Vec<Listing>, count: usize) -> Walk {
     let mut walk = Walk {
         entries: Vec::with_capacity(total),
         unreadable: Vec::new(),
+        inside: None,
     };
     let mut stack = Vec::new();
     let mut open = |id: usize, walk: &mut Walk| {
         let listing = by_id.get_mut(id).and_then(Option::take).unwrap_or_default();
         walk.unreadable.extend(listing.unreadable);
-        listing.entries.into_iter()
+        (listing.inside, listing.entries.into_iter())
     };
-    stack.push(open(0, &mut walk));
+    let (inside, entries) = open(0, &mut walk);
+    walk.inside = inside;
+    stack.push(entries);
     while let Some(top) = stack.last_mut() {
         match top.next() {
             None => {
                 stack.pop();
             }
-            Some((entry, child)) => {
-                walk.entries.push(entry);
-                if let Some(id) = child {
-                    stack.push(open(id, &mut walk));
+            Some((mut entry, child)) => {
+                let child = child.map(|id| open(id, &mut walk));
+                if let Some((inside, entries)) = child {
+                    entry.inside = inside;
+                    stack.push(entries);
                 }
+                walk.entries.push(entry);
             }
         }
     }
@@ -690,7 +735,31 @@ pub(crate) fn is_whiteout(stat: &Stat) -> bool {
 /// Names in the attribute namespaces of a privileged and an unprivileged overlay. Reading the
 /// first needs privilege; without it no privileged overlay can have been made either.
 pub(crate) const OPAQUE: [&CStr; 2] = [c"trusted.overlay.opaque", c"user.overlay.opaque"];
+/// What the names of all marks begin with.
+const MARK: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];
 const WHITEOUT: [&CStr; 2] = [c"trusted.overlay.whiteout", c"user.overlay.whiteout"];
+
+impl Marking {
+    fn of(dir: BorrowedFd<'_>) -> Self {
+        let mut names = [0; 512];
+        // One question instead of one for each mark: most directories bear none.
+        let listed = flistxattr(dir, &mut names).ok();
+        let names = listed.and_then(|length| names.get(..length));
+        let is_mark = |name: &&[u8]| MARK.iter().any(|start| name.starts_with(start));
+        let marks = names.map(|names| names.split(|byte| *byte == 0).filter(is_mark).count());
+        if marks == Some(0) {
+            return Self {
+                opacity: Opacity::Merges,
+                is_plain: true,
+            };
+        }
+        let opacity = opacity(dir);
+        Self {
+            opacity,
+            is_plain: opacity == Opacity::Opaque && marks == Some(1),
+        }
+    }
+}
 
 fn opacity(dir: BorrowedFd<'_>) -> Opacity {
     let mut value = [0u8; 1];

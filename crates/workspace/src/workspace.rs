@@ -214,6 +214,7 @@ impl Workspace {
         let Walk {
             entries,
             unreadable,
+            ..
         } = base.walk(Path::new(""))?;
         if let Some(path) = unreadable.first() {
             return Err(TreeError::new("read directory", path, Errno::ACCESS));

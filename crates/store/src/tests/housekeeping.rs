@@ -27,6 +27,31 @@ fn trees_on_disk(store: &Store) -> usize {
 }
 
 #[test]
+fn a_large_tree_is_settled_beside_the_caller_once_it_is_saved() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let before = Store::with_boot(&data, "boot-1");
+    assert!(before.settle_soon(1 << 20, None).is_none(), "it can wait");
+    let left = before.settle_soon(1 << 30, None).unwrap();
+    save(&before, "lost", &[("a", "nobody said that it is saved")]);
+    drop(left);
+    let settling = before.settle_soon(1 << 30, None).unwrap();
+    save(&before, "k", &[("a", "large")]);
+    settling.saved();
+    let until = std::time::Instant::now() + LONG;
+    let is_settled = || {
+        let after = Store::with_boot(&data, "boot-2");
+        text(&after, "k").is_some()
+    };
+    while !is_settled() {
+        assert!(std::time::Instant::now() < until, "it settles");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(!before.is_maintenance_due(SystemTime::now()).unwrap());
+    assert_eq!(before.settle().unwrap(), 0, "nothing is left to do");
+}
+
+#[test]
 fn after_a_power_cut_a_key_points_at_its_last_settled_entry() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

@@ -1,10 +1,12 @@
 //! What is told and taken from a workspace after a job.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use tidegate_workspace::{Mode, What, Why, Workspace, collect, collect_delta};
+use tidegate_workspace::{
+    Collected, Mode, What, Why, Workspace, collect, collect_delta, collect_entries,
+};
 
 use crate::stage::{Stage, job, on_each_backend, shell};
 
@@ -207,6 +209,115 @@ fn a_directory_moves_only_when_all_of_it_was_selected() {
             &into,
             "test \"$(find . | sort | xargs)\" = '. ./d ./d/a ./d/e ./d/e/b'",
         );
+    });
+}
+
+/// Collects what a walk saw at and below `d`, but for what `without` says.
+fn collect_walked(workspace: &Workspace, into: &Path, without: &str) -> Collected {
+    let union = workspace.union().unwrap();
+    let below = union.walk(Path::new("")).unwrap().into_iter();
+    let wanted =
+        below.filter(|entry| entry.path.starts_with("d") && !entry.path.ends_with(without));
+    collect_entries(&union, wanted.collect(), into, Mode::Move).unwrap()
+}
+
+#[test]
+fn what_a_walk_saw_of_a_directory_that_moves_is_what_is_there_afterwards() {
+    on_each_backend(|backend| {
+        let mut stage = Stage::new();
+        stage.layer("mkdir -p d; echo old > d/old; mkdir kept; echo 1 > kept/one");
+        let workspace = stage.workspace("job", backend);
+        job(
+            &workspace,
+            "rm -r d; mkdir -p d/e; echo new > d/e/new; ln -s e d/link; rm kept/one",
+        );
+        let into = stage.path().join("staged");
+        let taken = collect_walked(&workspace, &into, "none");
+        for entry in &taken.whole {
+            let meta = fs::symlink_metadata(into.join(&entry.path)).unwrap();
+            let time = (entry.mtime.seconds, i64::from(entry.mtime.nanos));
+            assert_eq!(
+                (meta.mtime(), meta.mtime_nsec()),
+                time,
+                "{backend} {entry:?}"
+            );
+            assert_eq!(
+                meta.permissions().mode() & 0o7777,
+                entry.mode,
+                "{backend} {entry:?}"
+            );
+        }
+        let told: Vec<_> = taken
+            .whole
+            .iter()
+            .map(|entry| entry.path.to_str().unwrap())
+            .collect();
+        assert!(
+            told.is_empty() || told == ["d", "d/e", "d/e/new", "d/link"],
+            "{backend} {told:?}"
+        );
+        shell(
+            &into,
+            "test \"$(find . | sort | xargs)\" = '. ./d ./d/e ./d/e/new ./d/link'",
+        );
+        stage.layers.push(tidegate_workspace::Layer::stored(into));
+        let next = stage.workspace("next", backend);
+        let files = job(&next, "find d -type f | sort");
+        assert_eq!(files, "d/e/new\nd/old\n", "{backend}");
+    });
+}
+
+#[test]
+fn a_new_directory_is_known_whole_where_layers_are_mounted() {
+    on_each_backend(|backend| {
+        let stage = Stage::new();
+        let workspace = stage.workspace("job", backend);
+        job(&workspace, "mkdir -p d/e; echo 1 > d/a; echo 1 > d/e/b");
+        let mounted = workspace.upper().is_some();
+        let taken = collect_walked(&workspace, &stage.path().join("staged"), "none");
+        let told: Vec<_> = taken
+            .whole
+            .iter()
+            .map(|entry| entry.path.to_str().unwrap())
+            .collect();
+        let all: &[&str] = if mounted {
+            &["d", "d/a", "d/e", "d/e/b"]
+        } else {
+            &[]
+        };
+        assert_eq!(told, all, "{backend}");
+    });
+}
+
+#[test]
+fn a_directory_of_which_something_is_left_out_does_not_move_whole() {
+    on_each_backend(|backend| {
+        let stage = Stage::new();
+        let workspace = stage.workspace("job", backend);
+        job(
+            &workspace,
+            "mkdir -p d/e d/f; echo 1 > d/e/b; echo secret > d/e/c; echo 1 > d/f/g; mkfifo d/f/pipe",
+        );
+        let into = stage.path().join("staged");
+        let taken = collect_walked(&workspace, &into, "c");
+        assert_eq!(taken.whole, [], "{backend}");
+        shell(
+            &into,
+            "test \"$(find . | sort | xargs)\" = '. ./d ./d/e ./d/e/b ./d/f ./d/f/g'",
+        );
+    });
+}
+
+#[test]
+fn a_directory_with_deletions_in_it_leaves_them_behind() {
+    on_each_backend(|backend| {
+        let mut stage = Stage::new();
+        stage.layer("mkdir -p d; echo old > d/gone");
+        let workspace = stage.workspace("job", backend);
+        job(&workspace, "rm d/gone; echo new > d/new");
+        let into = stage.path().join("staged");
+        collect_walked(&workspace, &into, "none");
+        shell(&into, "test \"$(find . | sort | xargs)\" = '. ./d ./d/new'");
     });
 }
 
