@@ -32,10 +32,11 @@ impl Store {
     /// As much as is needed for a tree with so many new bytes that is about to be saved: goes on with what `early` began, or begins
     /// now; nothing for a small one, which can wait.
     pub fn settle_soon(&self, bytes: u64, early: Option<Settling>) -> Option<Settling> {
-        match bytes >= UNSETTLED_MAX {
-            true => early.or_else(|| self.settling()),
-            false => None,
+        if bytes < UNSETTLED_MAX {
+            return None;
         }
+        self.note_much();
+        early.or_else(|| self.settling())
     }
 
     /// Makes every saved tree durable: one `syncfs` for all. Returns how many trees that were.
@@ -61,11 +62,6 @@ impl Store {
             let change = "UPDATE trees SET boot = NULL WHERE boot = ? AND id <= ?";
             Ok(transaction.execute(change, params![boot, last])?)
         })
-    }
-
-    /// Whether a [`Settling`] failed and nobody was told yet.
-    pub(crate) fn has_failed_to_settle(&self) -> bool {
-        self.settle_error().is_some()
     }
 
     fn settling(&self) -> Option<Settling> {

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -28,6 +29,8 @@ struct Inner {
     connection: Mutex<Option<Connection>>,
     owner: Mutex<Option<Arc<Owner>>>,
     boot: OnceLock<String>,
+    /// A large tree was saved by this handle.
+    much: AtomicBool,
     /// Of settling beside a caller; told to the next who settles.
     settle_error: Mutex<Option<StoreError>>,
 }
@@ -44,6 +47,7 @@ impl Store {
             connection: Mutex::new(None),
             owner: Mutex::new(None),
             boot: OnceLock::new(),
+            much: AtomicBool::new(false),
             settle_error: Mutex::new(None),
         };
         Ok(Self {
@@ -63,6 +67,16 @@ impl Store {
     /// The data directory, open.
     pub(crate) fn root(&self) -> &File {
         &self.inner.root
+    }
+
+    /// A tree is saved that is large enough to tidy up for.
+    pub(crate) fn note_much(&self) {
+        self.inner.much.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there was such a tree.
+    pub(crate) fn saved_much(&self) -> bool {
+        self.inner.much.load(Ordering::Relaxed)
     }
 
     pub(crate) fn settle_error(&self) -> MutexGuard<'_, Option<StoreError>> {
