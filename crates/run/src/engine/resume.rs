@@ -51,6 +51,17 @@ pub enum Refused {
     /// What was stored of a downstream pipeline cannot be read.
     #[error(transparent)]
     Stored(#[from] StoredRunError),
+    /// The journal names a trigger job that is not in it. This program writes no such journal.
+    #[error(
+        "the event log says that pipeline {pipeline} was triggered by job {} of pipeline {}, which the log does not have; it was changed",
+        parent.job.0, parent.pipeline.0
+    )]
+    Orphan {
+        /// The pipeline that was triggered.
+        pipeline: u64,
+        /// The trigger job it names.
+        parent: JobKey,
+    },
 }
 
 /// Line in the log of a job that starts again.
@@ -72,6 +83,11 @@ impl Resumption {
         let root = PipelineId(root.0);
         let mut pipelines = BTreeMap::from([(root, Past::new(facts, None))]);
         for (id, parent) in journal.downstream() {
+            let above = pipelines.get(&parent.pipeline);
+            if above.is_none_or(|above: &Past| above.facts.pipeline.jobs.len() <= parent.job.at()) {
+                let pipeline = id.0;
+                return Err(Refused::Orphan { pipeline, parent });
+            }
             let facts = StoredRun::load(store, RunId(id.0))?;
             pipelines.insert(id, Past::new(facts, Some(parent)));
         }

@@ -146,6 +146,11 @@ fn refused(tree: &RunTree, record: &RunRecord, error: &Refused) -> Failure {
     let (pipeline, error) = match error {
         Refused::Illegal { pipeline, error } => (*pipeline, error),
         Refused::Stored(error) => return failure(error),
+        Refused::Orphan { .. } => {
+            let run = record.id;
+            return Failure::unusable(format!("failed to go on with run {run}: {error}"))
+                .hint("`tidegate run` begins a new one");
+        }
     };
     let (verb, expected) = match error.input {
         Input::Retry { .. } => ("retry", "only a finished job can be run again"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tidegate_config::{Config, Loaded};
 use tidegate_expr::job_group_name;
 use tidegate_glob::Fnmatch;
-use tidegate_pipeline::{Action, Event, EventKind, JobIdx, Pipeline, Status};
+use tidegate_pipeline::{Action, Event, EventKind, JobIdx, Pipeline, Status, When};
 use tidegate_plan::Plan;
 use tidegate_report::explain;
 use tidegate_report::run::quoted;
@@ -41,6 +41,7 @@ pub(super) fn chosen(
         expanded(&args.jobs, &pipeline)?
     };
     let pipeline = with_job_inputs(args, &names, pipeline, project)?;
+    let pipeline = started_by_hand(if args.only_failed { &names } else { &args.jobs }, pipeline);
     let pipeline = from_stage(args.from_stage.as_deref(), pipeline)?;
     if names.is_empty() {
         return Ok(pipeline);
@@ -78,6 +79,21 @@ fn with_job_inputs(
         .flat_map(|name| found_jobs(&pipeline, name))
         .collect();
     job_input::with_inputs(&pipeline, &jobs, &given, project)
+}
+
+/// The pipeline in which nobody need start the jobs that bear one of these names: who names a job means it to run. A pattern
+/// that happens to match does not say so much.
+fn started_by_hand(names: &[String], mut pipeline: Arc<Pipeline>) -> Arc<Pipeline> {
+    let named = names.iter().flat_map(|name| found_jobs(&pipeline, name));
+    let waiting: Vec<JobIdx> = named
+        .filter(|job| pipeline.job(*job).when == When::Manual)
+        .collect();
+    for at in waiting {
+        if let Some(job) = Arc::make_mut(&mut pipeline).jobs.get_mut(at.at()) {
+            job.when = When::OnSuccess;
+        }
+    }
+    pipeline
 }
 
 /// Takes the named jobs into the pipeline, whatever `rules`, `only` and `except` say of them.

@@ -281,3 +281,25 @@ fn secrets_are_kept_for_the_user_alone_and_never_in_events() {
     let events = std::fs::read(run.join("events")).expect("it is there");
     assert!(!String::from_utf8_lossy(&events).contains("very-secret-value"));
 }
+
+#[test]
+fn a_log_that_names_a_trigger_job_it_does_not_have_is_refused() {
+    for parent in ["[7,0,1]", "[1,9,1]"] {
+        let repo = repository("a: {script: ['true']}\nt: {trigger: {include: c.yml}}\n");
+        repo.write("c.yml", "c: {script: ['true']}\n");
+        assert_eq!(repo.run(&["run"]).code, Some(0));
+        let store = tidegate_store::Store::open(&repo.data()).expect("a store");
+        let mut log = store
+            .open_run_log(tidegate_store::RunId(1))
+            .expect("its log");
+        let event = format!(
+            r#"{{"v":1,"at":1,"pipeline":2,"what":{{"type":"pipeline_created","parent":{parent},"jobs":["c"]}}}}"#
+        );
+        log.append(event.as_bytes()).expect("room");
+        drop(log);
+        let refused = repo.run(&["run", "--retry", "a"]);
+        assert_eq!(refused.code, Some(2), "{}", refused.shown());
+        let why = "which the log does not have; it was changed";
+        assert!(refused.stderr.contains(why), "{}", refused.shown());
+    }
+}

@@ -75,6 +75,34 @@ fn a_job_left_out_is_explained_rule_by_rule() {
 }
 
 #[test]
+fn a_manual_job_that_is_named_runs_and_one_that_a_pattern_finds_waits() {
+    let repo = repository(
+        "stages: [make, use]\n\
+         make: {stage: make, script: [echo made]}\n\
+         deploy: {stage: use, script: [echo deployed], when: manual}\n\
+         other: {stage: use, script: [echo other], when: manual}\n",
+    );
+    let named = green(&repo, &["run", "deploy"]);
+    assert!(named.contains("make   | made\n"), "{named}");
+    assert!(named.contains("deploy | deployed\n"), "{named}");
+    assert!(!named.contains("other"), "{named}");
+    for args in [
+        &["run", "dep*"][..],
+        &["run"],
+        &["run", "--from-stage", "use"],
+    ] {
+        let waiting = green(&repo, args);
+        assert!(!waiting.contains("| deployed"), "{args:?} {waiting}");
+        assert!(
+            waiting.contains("deploy | waits to be started by hand\n"),
+            "{args:?} {waiting}"
+        );
+    }
+    let forced = green(&repo, &["run", "--force", "--no-needs", "other"]);
+    assert!(forced.contains("other | other\n"), "{forced}");
+}
+
+#[test]
 fn a_job_left_out_is_explained_where_there_is_no_pipeline_at_all() {
     let repo = repository("only: {rules: [{if: $NEVER}], script: [echo forced]}\n");
     let refused = repo.run(&["run", "only"]);
