@@ -1,14 +1,17 @@
 //! The tree all jobs of a run start from, with a repository of their own below it.
 
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
 use tidegate_pipeline::Pipeline;
-use tidegate_run::{Base, SubmoduleFiles, base_tree, keep_submodules, repository_directory};
+use tidegate_run::{
+    Base, BaseTree, SubmoduleFiles, base_tree, keep_submodules, repository_directory,
+};
 use tidegate_store::{RunId, Store};
 use tidegate_workspace::Layer;
 use tidegate_world::{
-    Checkout, Subject, Submodule, job_repository, submodules, tracked_paths, write_committed,
+    Subject, Submodule, job_repository, submodules, tracked_paths, write_committed,
 };
 
 use crate::exit::Failure;
@@ -32,24 +35,7 @@ pub(crate) fn base(
     keep: Keep,
     pipeline: &Pipeline,
 ) -> Result<Base, Failure> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::unusable(format!(
-            "failed to take a picture of the work tree: {error}"
-        ))
-    };
     let private = store.staging().map_err(|error| failed(&error))?;
-    let (root, paths) = match project.subject {
-        Subject::WorkTree => (project.checkout.root.clone(), project.paths()?),
-        Subject::Commit => {
-            let into = private.path().join("committed");
-            std::fs::create_dir(&into).map_err(|error| failed(&error))?;
-            write_committed(&project.checkout, &into).map_err(|error| failed(&error))?;
-            (into, project.paths()?)
-        }
-    };
-    let mut paths = paths;
-    let submodules = submodules(&project.checkout).map_err(|error| failed(&error))?;
-    paths.retain(|path| submodules.iter().all(|submodule| submodule.path != *path));
     let repository = match keep {
         Keep::Run => repository_directory(store, run),
         Keep::Process => private.path().join("repository"),
@@ -57,14 +43,21 @@ pub(crate) fn base(
     std::fs::create_dir(&repository).map_err(|error| failed(&error))?;
     let checkout = &project.checkout;
     // Git is asked beside it: neither needs what the other finds.
-    let (taken, of_git) = std::thread::scope(|scope| {
-        let of_git = scope.spawn(|| OfGit::take(checkout, &repository));
-        let taken = base_tree(store, &project.key(), &root, &paths, run);
-        (taken, of_git.join())
+    let (taken, made, tracked) = std::thread::scope(|scope| {
+        let made = scope.spawn(|| job_repository(checkout, &repository));
+        let tracked = scope.spawn(|| tracked_paths(checkout));
+        let taken = Taken::of(project, store, run, private.path());
+        (taken, made.join(), tracked.join())
     });
-    let taken = taken.map_err(|error| failed(&error))?;
-    let of_git = of_git.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked));
-    let OfGit { made, tracked } = of_git.map_err(|error| failed(&error))?;
+    let Taken {
+        tree: taken,
+        paths,
+        submodules,
+    } = taken?;
+    let made = made.unwrap_or_else(|panicked| resume_unwind(panicked));
+    let made = made.map_err(|error| failed(&error))?;
+    let tracked = tracked.unwrap_or_else(|panicked| resume_unwind(panicked));
+    let tracked = tracked.map_err(|error| failed(&error))?;
     for skipped in &taken.skipped {
         tell(&format!(
             "warning: jobs do not see {}: {}\n",
@@ -98,21 +91,41 @@ pub(crate) fn base(
     })
 }
 
-/// What jobs get of the user's repository.
-struct OfGit {
-    /// They have one of their own.
-    made: bool,
-    /// The paths git knows; `None` where there is no repository.
-    tracked: Option<Vec<PathBuf>>,
+/// The picture of the files.
+struct Taken {
+    tree: BaseTree,
+    /// What is in it.
+    paths: Vec<PathBuf>,
+    submodules: Vec<Submodule>,
 }
 
-impl OfGit {
-    fn take(checkout: &Checkout, repository: &Path) -> Result<Self, String> {
+impl Taken {
+    /// `private`: room for what only this needs.
+    fn of(project: &Project, store: &Store, run: RunId, private: &Path) -> Result<Self, Failure> {
+        let (root, mut paths) = match project.subject {
+            Subject::WorkTree => (project.checkout.root.clone(), project.paths()?),
+            Subject::Commit => {
+                let into = private.join("committed");
+                std::fs::create_dir(&into).map_err(|error| failed(&error))?;
+                write_committed(&project.checkout, &into).map_err(|error| failed(&error))?;
+                (into, project.paths()?)
+            }
+        };
+        let submodules = submodules(&project.checkout).map_err(|error| failed(&error))?;
+        paths.retain(|path| submodules.iter().all(|submodule| submodule.path != *path));
+        let tree = base_tree(store, &project.key(), &root, &paths, run);
         Ok(Self {
-            made: job_repository(checkout, repository).map_err(|error| error.to_string())?,
-            tracked: tracked_paths(checkout).map_err(|error| error.to_string())?,
+            tree: tree.map_err(|error| failed(&error))?,
+            paths,
+            submodules,
         })
     }
+}
+
+fn failed(error: &dyn std::fmt::Display) -> Failure {
+    Failure::unusable(format!(
+        "failed to take a picture of the work tree: {error}"
+    ))
 }
 
 /// A submodule as jobs see it: empty where none of them asks for its files.
