@@ -6,7 +6,7 @@
     reason = "talks to the person at the terminal"
 )]
 
-mod s3_server;
+mod emulators;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -54,10 +54,11 @@ fn test(args: &[String]) -> Result<(), String> {
         ("ssh", "openssh-client"),
         ("python3", "python3"),
     ])?;
-    let server = s3_server::program(&root())?;
     let mut cargo = cargo(&["test", "--workspace", "--no-fail-fast"]);
     cargo.args(args).env("TIDEGATE_REQUIRE_ALL", "1");
-    cargo.env(s3_server::VARIABLE, server);
+    for emulator in &emulators::ALL {
+        cargo.env(emulator.variable, emulator.program(&root())?);
+    }
     println!(
         "running: cargo test --workspace, with TIDEGATE_REQUIRE_ALL=1 (a skipped test is a failure)"
     );
@@ -82,7 +83,7 @@ fn install_missing(programs: &[(&str, &str)]) -> Result<(), String> {
     let names: Vec<&str> = programs.iter().map(|(name, _)| *name).collect();
     let missing = programs.iter().filter(|(name, _)| !is_installed(name));
     let mut missing: Vec<&str> = missing.map(|(_, package)| *package).collect();
-    if !s3_server::has_venv() {
+    if !emulators::has_venv() {
         missing.push("python3-venv");
     }
     if missing.is_empty() {

@@ -5,10 +5,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::ObjectStore;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
-use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::{ObjectStore, StaticCredentialProvider};
 
 use crate::cloud::{Cloud, retries};
 use crate::error::{RemoteError, Result};
@@ -100,14 +100,53 @@ pub struct Timeouts {
     pub transfer: Duration,
 }
 
-/// Variables that say who asks, for S3: with none of them the machine's metadata server would be asked.
-const S3_IDENTITY: [&str; 5] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_SKIP_SIGNATURE",
-];
+impl Service {
+    /// Variables that say who asks: with none of them the machine's metadata server would be asked, and be waited for where there is none.
+    fn identities(self) -> &'static [&'static str] {
+        match self {
+            Service::S3 => &[
+                "AWS_ACCESS_KEY_ID",
+                "AWS_WEB_IDENTITY_TOKEN_FILE",
+                "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                "AWS_SKIP_SIGNATURE",
+            ],
+            Service::Gcs => &[
+                "GOOGLE_APPLICATION_CREDENTIALS",
+                "GOOGLE_SERVICE_ACCOUNT",
+                "GOOGLE_SERVICE_ACCOUNT_PATH",
+                "GOOGLE_SERVICE_ACCOUNT_KEY",
+                "GOOGLE_BEARER_TOKEN",
+                "GOOGLE_SKIP_SIGNATURE",
+            ],
+            Service::Azure => &[
+                "AZURE_STORAGE_KEY",
+                "AZURE_STORAGE_ACCOUNT_KEY",
+                "AZURE_STORAGE_ACCESS_KEY",
+                "AZURE_STORAGE_MASTER_KEY",
+                "AZURE_STORAGE_SAS_KEY",
+                "AZURE_STORAGE_SAS_TOKEN",
+                "AZURE_STORAGE_TOKEN",
+                "AZURE_STORAGE_CLIENT_SECRET",
+                "AZURE_CLIENT_SECRET",
+                "AZURE_FEDERATED_TOKEN_FILE",
+                "AZURE_MSI_ENDPOINT",
+                "AZURE_IDENTITY_ENDPOINT",
+                "AZURE_USE_AZURE_CLI",
+                "AZURE_SKIP_SIGNATURE",
+            ],
+        }
+    }
+
+    /// The usual one of them, for messages.
+    fn usual_identity(self) -> &'static str {
+        match self {
+            Service::S3 => "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            Service::Gcs => "GOOGLE_APPLICATION_CREDENTIALS",
+            Service::Azure => "AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY",
+        }
+    }
+}
 
 impl Bucket {
     pub(crate) fn open(&self, timeouts: Timeouts) -> Result<Cloud> {
@@ -140,13 +179,13 @@ impl Bucket {
                 .build()
                 .map(|store| Arc::new(store) as _),
             Service::Gcs => self
-                .gcs()
+                .gcs()?
                 .with_http_connector(connector)
                 .with_retry(retry)
                 .build()
                 .map(|store| Arc::new(store) as _),
             Service::Azure => self
-                .azure()
+                .azure()?
                 .with_http_connector(connector)
                 .with_retry(retry)
                 .build()
@@ -159,18 +198,9 @@ impl Bucket {
         let mut builder = AmazonS3Builder::new();
         match &self.credentials {
             Credentials::Variables(variables) => {
-                let known = |wanted: &str| variables.iter().any(|(name, _)| name == wanted);
-                if !S3_IDENTITY.iter().any(|name| known(name)) {
-                    return Err(RemoteError::Setup(
-                        "nothing says who asks: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
-                         `credentials` in the settings"
-                            .to_owned(),
-                    ));
-                }
-                for (name, value) in variables {
-                    if let Ok(key) = AmazonS3ConfigKey::from_str(&name.to_ascii_lowercase()) {
-                        builder = builder.with_config(key, value);
-                    }
+                self.demand_identity(variables)?;
+                for (key, value) in recognised::<AmazonS3ConfigKey>(variables) {
+                    builder = builder.with_config(key, value);
                 }
             }
             Credentials::Keys { access, secret } => {
@@ -192,33 +222,56 @@ impl Bucket {
             .with_virtual_hosted_style_request(self.virtual_hosted))
     }
 
-    fn gcs(&self) -> GoogleCloudStorageBuilder {
+    fn gcs(&self) -> Result<GoogleCloudStorageBuilder> {
         let mut builder = GoogleCloudStorageBuilder::new();
         match &self.credentials {
             Credentials::Variables(variables) => {
-                for (name, value) in variables {
-                    if let Ok(key) = GoogleConfigKey::from_str(&name.to_ascii_lowercase()) {
-                        builder = builder.with_config(key, value);
-                    }
+                if !has_gcloud_login() {
+                    self.demand_identity(variables)?;
+                }
+                for (key, value) in recognised::<GoogleConfigKey>(variables) {
+                    builder = builder.with_config(key, value);
                 }
             }
-            Credentials::Anonymous => builder = builder.with_skip_signature(true),
-            Credentials::Keys { .. } | Credentials::Instance => {}
+            Credentials::Anonymous => {
+                // Writing sends a token although nothing is to be signed: it would be the machine's, and go to whoever the
+                // endpoint is.
+                let nobody = GcpCredential {
+                    bearer: String::new(),
+                };
+                builder = builder
+                    .with_skip_signature(true)
+                    .with_credentials(Arc::new(StaticCredentialProvider::new(nobody)));
+            }
+            Credentials::Keys { .. } => {
+                return Err(RemoteError::Setup(format!(
+                    "Google Cloud Storage knows no pair of keys: set {} instead of `access_key` and `secret_key`",
+                    self.service.usual_identity()
+                )));
+            }
+            Credentials::Instance => {}
         }
         if let Some(endpoint) = &self.endpoint {
             builder = builder.with_base_url(endpoint);
         }
-        builder.with_bucket_name(&self.name)
+        Ok(builder.with_bucket_name(&self.name))
     }
 
-    fn azure(&self) -> MicrosoftAzureBuilder {
+    fn azure(&self) -> Result<MicrosoftAzureBuilder> {
         let mut builder = MicrosoftAzureBuilder::new();
         match &self.credentials {
             Credentials::Variables(variables) => {
+                self.demand_identity(variables)?;
+                // Those of Azure's own command line, which the library does not know.
                 for (name, value) in variables {
-                    if let Ok(key) = AzureConfigKey::from_str(&name.to_ascii_lowercase()) {
-                        builder = builder.with_config(key, value);
-                    }
+                    builder = match &**name {
+                        "AZURE_STORAGE_ACCOUNT" => builder.with_account(value),
+                        "AZURE_STORAGE_KEY" => builder.with_access_key(value),
+                        _ => builder,
+                    };
+                }
+                for (key, value) in recognised::<AzureConfigKey>(variables) {
+                    builder = builder.with_config(key, value);
                 }
             }
             Credentials::Keys { access, secret } => {
@@ -232,8 +285,35 @@ impl Bucket {
                 .with_endpoint(endpoint.clone())
                 .with_allow_http(true);
         }
-        builder.with_container_name(&self.name)
+        Ok(builder.with_container_name(&self.name))
     }
+
+    fn demand_identity(&self, variables: &[(String, String)]) -> Result<()> {
+        let known = self.service.identities();
+        if variables.iter().any(|(name, _)| known.contains(&&**name)) {
+            return Ok(());
+        }
+        Err(RemoteError::Setup(format!(
+            "nothing says who asks: set {}, or `credentials` in the settings",
+            self.service.usual_identity()
+        )))
+    }
+}
+
+/// The variables that a builder knows.
+fn recognised<Key: FromStr>(variables: &[(String, String)]) -> impl Iterator<Item = (Key, &str)> {
+    variables.iter().filter_map(|(name, value)| {
+        let key = Key::from_str(&name.to_ascii_lowercase()).ok()?;
+        Some((key, &**value))
+    })
+}
+
+/// Whether `gcloud auth application-default login` left where the library looks who the user is.
+fn has_gcloud_login() -> bool {
+    std::env::home_dir().is_some_and(|home| {
+        home.join(".config/gcloud/application_default_credentials.json")
+            .is_file()
+    })
 }
 
 fn is_secret(name: &str) -> bool {

@@ -189,6 +189,10 @@ fn wrong_values_are_told_with_their_key() {
             ":3:1: `cache.remote.endpoint`: write it like `https://",
         ),
         (
+            "[cache.remote]\nurl = \"az://b\"\nendpoint = \"https://gateway.example.com/../account\"",
+            ":3:1: `cache.remote.endpoint`: write it like `https://",
+        ),
+        (
             "[cache.remote]\nformat = \"gitlab-runer\"",
             "did you mean `gitlab-runner`?",
         ),

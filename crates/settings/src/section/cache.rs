@@ -289,11 +289,13 @@ impl RemoteCache {
 
 /// Whether this is the address of a server nobody in between can listen to.
 fn is_endpoint(text: &str) -> bool {
-    let Some((scheme, authority)) = text.trim_end_matches('/').split_once("://") else {
+    let Some((scheme, place)) = text.trim_end_matches('/').split_once("://") else {
         return false;
     };
+    let mut segments = place.split('/');
+    let authority = segments.next().unwrap_or_default();
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-    if authority.is_empty() || !authority.chars().all(is_part) {
+    if authority.is_empty() || !authority.chars().all(is_part) || !segments.all(is_segment) {
         return false;
     }
     let host = authority.split(':').next().unwrap_or_default();
@@ -303,6 +305,12 @@ fn is_endpoint(text: &str) -> bool {
             .parse::<std::net::Ipv4Addr>()
             .is_ok_and(|address| address.is_loopback());
     scheme == "https" || (scheme == "http" && loopback)
+}
+
+/// Whether this is a plain step of a path in an endpoint: emulators and gateways name the account there.
+fn is_segment(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '~');
+    !matches!(text, "" | "." | "..") && text.chars().all(is_part)
 }
 
 fn is_token(text: &str) -> bool {

@@ -3,6 +3,7 @@
 mod artifact_keywords;
 mod auto_cancel;
 mod broken;
+mod buckets;
 mod cache;
 mod cache_keywords;
 mod downstream;

@@ -1,18 +1,18 @@
 //! A cache shared by machines: two data directories that have nothing in common but a remote cache.
 
-use std::io::{Cursor, Write};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tidegate_testkit::{Ended, Sandbox, skip};
+use tidegate_testkit::{Ended, Sandbox};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use crate::{never_says, repository, says};
 
 /// A producer that runs where its cache is missing, and a consumer that says what it finds.
-const PIPELINE: &str = "\
+pub(crate) const PIPELINE: &str = "\
 stages: [prepare, test]
 make:
   stage: prepare
@@ -50,7 +50,7 @@ pub(crate) fn on(machine: &str, repo: &Sandbox, args: &[&str]) -> Ended {
     Ended::of(command_on(machine, repo, args).output().unwrap())
 }
 
-fn command_on(machine: &str, repo: &Sandbox, args: &[&str]) -> Command {
+pub(crate) fn command_on(machine: &str, repo: &Sandbox, args: &[&str]) -> Command {
     let mut command = repo.command(args);
     command.env("TIDEGATE_DATA_DIR", repo.data().with_file_name(machine));
     command
@@ -470,139 +470,4 @@ fn the_cache_command_looks_into_the_remote_cache() {
     );
     let health = on("one", &repo, &["doctor"]);
     says(&health, "remote cache");
-}
-
-/// An S3 server of this test alone, which ends with it.
-pub(crate) struct S3 {
-    server: Child,
-    pub(crate) endpoint: String,
-}
-
-impl S3 {
-    /// `None` where there is no such server on this machine.
-    pub(crate) fn start() -> Option<S3> {
-        let program = std::env::var_os("TIDEGATE_MOTO_SERVER").unwrap_or("moto_server".into());
-        let listening = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listening.local_addr().unwrap().port();
-        drop(listening);
-        let started = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(server) = started else {
-            skip("moto_server is not installed (`pip install 'moto[s3]' flask flask-cors`)");
-            return None;
-        };
-        let server = S3 {
-            server,
-            endpoint: format!("http://127.0.0.1:{port}"),
-        };
-        let began = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(
-                began.elapsed() < Duration::from_secs(60),
-                "moto_server does not listen"
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Some(server)
-    }
-
-    /// Makes the bucket, as its owner does.
-    pub(crate) fn make_bucket(&self, name: &str) {
-        use std::io::Read;
-        let address = self.endpoint.trim_start_matches("http://");
-        let mut stream = std::net::TcpStream::connect(address).unwrap();
-        let request = format!(
-            "PUT /{name} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.contains(" 200 "), "{answer}");
-    }
-
-    pub(crate) fn run(&self, machine: &str, repo: &Sandbox, args: &[&str]) -> Ended {
-        let mut command = command_on(machine, repo, args);
-        command.env("AWS_ACCESS_KEY_ID", "someone");
-        command.env("AWS_SECRET_ACCESS_KEY", "hush-hush-hush");
-        Ended::of(command.output().unwrap())
-    }
-}
-
-impl Drop for S3 {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
-#[test]
-fn machines_share_a_bucket_in_each_format() {
-    let Some(s3) = S3::start() else { return };
-    s3.make_bucket("team");
-    for format in ["tidegate", "gitlab-runner"] {
-        let settings = format!(
-            "[cache.remote]\nurl = \"s3://team/{format}/ci\"\nendpoint = \"{}\"\nformat = \"{format}\"\nproject = 7\n",
-            s3.endpoint
-        );
-        // Larger than one part of an upload, and nothing to pack.
-        let pipeline = PIPELINE.replace(
-            "ln -s",
-            "dd if=/dev/urandom of=deps/large bs=1M count=20 status=none, cksum deps/large, ln -s",
-        );
-        let pipeline = pipeline.replace("'echo \"used", "cksum deps/large, 'echo \"used");
-        let repo = project(&pipeline, &settings);
-        let first = green(s3.run("one", &repo, &["run"]));
-        says(&first, "made 1");
-        says(&first, "Saved in the remote cache: ");
-        let second = green(s3.run("two", &repo, &["run"]));
-        never_says(&second, "made");
-        says(&second, "Fetched from the remote cache: 3 files");
-        says(&second, "used 1");
-        let sum = |ended: &Ended| {
-            let line = ended
-                .stdout
-                .lines()
-                .find(|line| line.ends_with("20971520 deps/large"));
-            line.and_then(|line| line.split(" | ").nth(1))
-                .map(str::to_owned)
-        };
-        assert!(
-            sum(&first).is_some() && sum(&first) == sum(&second),
-            "{}",
-            second.shown()
-        );
-        let listed = green(s3.run("three", &repo, &["cache", "ls", "--remote"]));
-        says(&listed, "-non_protected");
-        let health = s3.run("one", &repo, &["doctor"]);
-        says(&health, "s3://team");
-        for ended in [&first, &second, &listed, &health] {
-            assert!(!ended.shown().contains("hush-hush"), "{}", ended.shown());
-        }
-        let pruned = green(s3.run(
-            "one",
-            &repo,
-            &["cache", "prune", "--remote", "--max-age-days", "0"],
-        ));
-        says(&pruned, "1 caches");
-        says(&green(s3.run("three", &repo, &["run"])), "made 1");
-    }
-}
-
-#[test]
-fn a_bucket_that_is_not_there_is_told_and_the_job_goes_without() {
-    let Some(s3) = S3::start() else { return };
-    let settings = format!(
-        "[cache.remote]\nurl = \"s3://nowhere\"\nendpoint = \"{}\"\n",
-        s3.endpoint
-    );
-    let repo = project(PIPELINE, &settings);
-    let ended = green(s3.run("one", &repo, &["run"]));
-    says(&ended, "NoSuchBucket");
-    says(&ended, "used 1");
-    let health = s3.run("one", &repo, &["doctor"]);
-    says(&health, "NoSuchBucket");
 }

@@ -2,7 +2,8 @@
 
 use tidegate_testkit::{Ended, Sandbox};
 
-use crate::remote_cache::{S3, green, on, project, shared};
+use crate::buckets::Buckets;
+use crate::remote_cache::{green, on, project, shared};
 use crate::{never_says, says};
 
 /// Says what it finds and leaves something else.
@@ -72,8 +73,8 @@ fn the_newest_cache_that_was_pushed_is_used_everywhere() {
 
 #[test]
 fn the_newest_cache_in_a_bucket_is_used_everywhere() {
-    let Some(s3) = S3::start() else { return };
-    s3.make_bucket("team");
+    let Some(s3) = Buckets::s3() else { return };
+    s3.make("team");
     for format in ["tidegate", "gitlab-runner"] {
         let settings = format!(
             "[cache.remote]\nurl = \"s3://team/newest-{format}\"\nendpoint = \"{}\"\nformat = \"{format}\"\nproject = 7\n",
