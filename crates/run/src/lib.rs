@@ -20,6 +20,7 @@ mod downstream;
 mod earlier;
 mod engine;
 mod files;
+mod gather;
 mod input_record;
 mod job;
 mod journal;

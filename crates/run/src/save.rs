@@ -5,19 +5,17 @@
 //! entry; nothing is then walked but what the job wrote.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tidegate_exec::{JobVariables, TraceWriter};
 use tidegate_pipeline::{CacheOutcome, PushIf};
-use tidegate_store::{Entry, ManifestEntry, NewEntry, Node};
-use tidegate_workspace::{
-    Kind, Layer, Mode, Origin, Refused, TreeError, Union, What, collect, collect_entries,
-};
+use tidegate_store::{Entry, NewEntry};
+use tidegate_workspace::{Kind, Layer, Mode, Origin, TreeError, Union, What, collect};
 
 use crate::cache::ResolvedCache;
 use crate::files::{Found, Wanted, entries_below, find, found_line};
+use crate::gather::{complain, gather};
 use crate::saved_by::SavedBy;
 use crate::snapshot::layers;
 use crate::storage::{JobStorage, Patterns, say};
@@ -99,16 +97,13 @@ impl JobStorage {
         let staging = self.store.staging().map_err(text)?;
         let tree = staging.tree("cache").map_err(text)?;
         let note = self.note_of(patterns, &found.counts);
-        let taken = collect_entries(&union, found.entries, tree.path(), mode).map_err(text)?;
-        complain(&taken.refused, trace);
+        let tree = gather(&union, found.entries, tree, mode, trace)?;
         let new = NewEntry {
             project: &self.project,
             key,
             note: &note,
         };
-        let known = known(taken.whole, tree.path()).map_err(text)?;
-        let entry = self.store.put_cache(new, tree.knowing(known));
-        let entry = entry.map_err(text)?;
+        let entry = self.store.put_cache(new, tree).map_err(text)?;
         if let Some(settling) = settling {
             settling.saved();
         }
@@ -265,40 +260,10 @@ impl JobStorage {
     }
 }
 
-/// What the store is told of entries that are in `tree` now as a walk saw them before.
-fn known(whole: Vec<tidegate_workspace::Entry>, tree: &Path) -> io::Result<Vec<ManifestEntry>> {
-    let in_store = |entry: tidegate_workspace::Entry| {
-        let node = match entry.kind {
-            Kind::Dir => Node::Directory { opaque: false },
-            Kind::Symlink => Node::Symlink {
-                target: std::fs::read_link(tree.join(&entry.path))?,
-            },
-            // Others are refused, never moved.
-            Kind::File | Kind::Fifo | Kind::Socket | Kind::Device => Node::File {
-                size: entry.size,
-                digest: None,
-            },
-        };
-        Ok(ManifestEntry {
-            path: entry.path,
-            node,
-            mode: entry.mode,
-            mtime: (entry.mtime.seconds, entry.mtime.nanos),
-        })
-    };
-    whole.into_iter().map(in_store).collect()
-}
-
 fn up_to_date(trace: &mut TraceWriter<'_>) -> CacheOutcome {
     trace.line("Archive is up to date!");
     trace.info("Created cache");
     CacheOutcome::UpToDate
-}
-
-fn complain(refused: &[Refused], trace: &mut TraceWriter<'_>) {
-    for refused in refused {
-        trace.warning(&refused.to_string());
-    }
 }
 
 fn text(error: impl std::fmt::Display) -> String {

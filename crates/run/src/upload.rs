@@ -3,10 +3,11 @@
 use tidegate_exec::{JobVariables, StorageFailure, TraceWriter};
 use tidegate_pipeline::{ArtifactFormat, ArtifactSpec, EventKind};
 use tidegate_store::NewArtifact;
-use tidegate_workspace::{Kind, Mode, Union, collect_entries};
+use tidegate_workspace::{Kind, Mode, Union};
 
 use crate::dotenv;
 use crate::files::Found;
+use crate::gather::gather;
 use crate::storage::{JobStorage, Patterns, broken, failure, in_shell, say};
 
 impl JobStorage {
@@ -37,10 +38,7 @@ impl JobStorage {
         }
         let staging = self.store.staging().map_err(broken)?;
         let tree = staging.tree("artifacts").map_err(broken)?;
-        let taken = collect_entries(&union, found.entries, tree.path(), mode).map_err(broken)?;
-        for refused in &taken.refused {
-            trace.warning(&refused.to_string());
-        }
+        let tree = gather(&union, found.entries, tree, mode, trace).map_err(broken)?;
         let new = NewArtifact {
             run: self.run,
             job: &self.job_name,

@@ -72,8 +72,13 @@ impl Store {
     pub fn pack_job_logs(&self, run: RunId) -> Result<usize> {
         let _lock = self.lock_run(run)?;
         let directory = self.logs_of(run);
+        let listed = match fs::read_dir(&directory) {
+            // No job of it began.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            listed => listed.at("list", &directory)?,
+        };
         let mut packed = 0;
-        for entry in fs::read_dir(&directory).at("list", &directory)? {
+        for entry in listed {
             let path = entry.at("list", &directory)?.path();
             if path.extension().is_some_and(|extension| extension == "log") {
                 pack(&path)?;

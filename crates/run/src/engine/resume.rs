@@ -53,12 +53,12 @@ pub enum Refused {
     Stored(#[from] StoredRunError),
     /// The journal names a trigger job that is not in it. This program writes no such journal.
     #[error(
-        "the event log says that pipeline {pipeline} was triggered by job {} of pipeline {}, which the log does not have; it was changed",
-        parent.job.0, parent.pipeline.0
+        "the event log says that pipeline {} was triggered by job {} of pipeline {}, which the log does not have; it was changed",
+        pipeline.0, parent.job.0, parent.pipeline.0
     )]
     Orphan {
         /// The pipeline that was triggered.
-        pipeline: u64,
+        pipeline: PipelineId,
         /// The trigger job it names.
         parent: JobKey,
     },
@@ -85,7 +85,7 @@ impl Resumption {
         for (id, parent) in journal.downstream() {
             let above = pipelines.get(&parent.pipeline);
             if above.is_none_or(|above: &Past| above.facts.pipeline.jobs.len() <= parent.job.at()) {
-                let pipeline = id.0;
+                let pipeline = id;
                 return Err(Refused::Orphan { pipeline, parent });
             }
             let facts = StoredRun::load(store, RunId(id.0))?;
