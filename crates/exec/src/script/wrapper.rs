@@ -55,22 +55,20 @@ pub(super) fn wrap(frame: &Frame<'_>) -> StageText {
     text.push_str("set -o errexit\nset +o noclobber\n");
     let body_in = body_in(frame);
     let body = frame.quoting.quote(frame.body);
-    match (frame.legacy_eval, body_in) {
-        (true, _) => text.push_str(&format!(": | eval {body}\n")),
+    let run = match (frame.legacy_eval, body_in) {
+        (true, _) => format!(": | eval {body}\n"),
         (false, BodyIn::Subshell) => {
-            text.push_str(&format!("(trap 'exit 1' TERM; eval {body}) < /dev/null\n"));
+            format!("(trap 'exit 1' TERM; eval {body}) < /dev/null\n")
         }
-        // On the line it would have in a subshell, which errors name. Nothing may follow: the status of the body is the shell's.
-        (false, BodyIn::Shell) => {
-            text.push_str(&format!("exec < /dev/null; eval {body}\n"));
-            return StageText {
-                source: text,
-                body: body_in,
-            };
-        }
+        // On the line it would have in a subshell, which errors name.
+        (false, BodyIn::Shell) => format!("exec < /dev/null; eval {body}\n"),
+    };
+    text.push_str(&run);
+    // Nothing may follow a body in the shell itself: its status is the shell's.
+    if body_in == BodyIn::Subshell {
+        text.push_str(frame.account);
+        text.push_str("exit 0\n");
     }
-    text.push_str(frame.account);
-    text.push_str("exit 0\n");
     StageText {
         source: text,
         body: body_in,

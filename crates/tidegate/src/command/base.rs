@@ -1,6 +1,5 @@
 //! The tree all jobs of a run start from, with a repository of their own below it.
 
-use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
@@ -81,8 +80,12 @@ pub(crate) fn base(
     if made || !submodules.is_empty() {
         layers.push(Layer::borrowed(repository));
     }
-    let tracked: BTreeSet<PathBuf> = tracked.unwrap_or(paths).into_iter().collect();
-    let tracked: Vec<PathBuf> = tracked.into_iter().collect();
+    // Without a repository every file counts as tracked.
+    let tracked = tracked.unwrap_or_else(|| {
+        let mut all = paths;
+        all.sort_unstable();
+        all
+    });
     let guard = Box::new((private, taken.lease, kept));
     Ok(Base {
         layers,
