@@ -2,6 +2,8 @@
 
 use std::sync::mpsc::SyncSender;
 
+use tidegate_exec::CancelReason;
+
 use crate::message::Message;
 
 /// Speaks to a run; may be kept by a signal handler's thread.
@@ -13,10 +15,23 @@ pub struct Control {
 /// How urgently a run shall end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Interrupt {
-    /// Jobs are asked to end.
+    /// Jobs are canceled: their scripts are asked to end, `after_script` and what else belongs to their end still follows.
     Gently,
+    /// Jobs are asked to end, and nothing follows.
+    Soon,
     /// Jobs are ended at once.
     AtOnce,
+}
+
+impl Interrupt {
+    /// What it is for a job that runs.
+    pub(crate) fn reason(self) -> CancelReason {
+        match self {
+            Interrupt::Gently => CancelReason::Canceled,
+            Interrupt::Soon => CancelReason::Interrupted,
+            Interrupt::AtOnce => CancelReason::Forced,
+        }
+    }
 }
 
 impl Control {

@@ -312,9 +312,9 @@ impl Engine<'_> {
             }
         }
         self.queue.clear();
-        if how == Interrupt::AtOnce {
+        if !first {
             for running in self.running.values_mut() {
-                running.end(CancelReason::Forced);
+                running.end(how.reason());
             }
         }
         Ok(())

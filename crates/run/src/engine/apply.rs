@@ -10,6 +10,7 @@ use tidegate_pipeline::{
 use tidegate_schedule::{Action, Input};
 
 use super::{Engine, Start, now_ms};
+use crate::control::Interrupt;
 use crate::input_record::input_to_json;
 use crate::setup::RunError;
 
@@ -138,7 +139,9 @@ impl Engine<'_> {
 
     fn cancel_job(&mut self, key: JobKey, reason: &Reason) -> Result<Vec<Addressed>, RunError> {
         let how = match reason {
-            Reason::Interrupted => CancelReason::Interrupted,
+            Reason::Interrupted => self
+                .interrupted
+                .map_or(CancelReason::Canceled, Interrupt::reason),
             _ => CancelReason::Canceled,
         };
         self.log.flush()?;

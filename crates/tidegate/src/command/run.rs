@@ -322,18 +322,22 @@ fn git(project: &Project) -> GitSpec {
     }
 }
 
-/// Turns signals into interruptions: the first asks jobs to end, further ones end them at once.
+/// Turns signals into interruptions: Ctrl-C cancels as GitLab's button does; who presses it again, or ends the process from
+/// outside, does not wait for `after_script`; who insists waits for nothing.
 fn watch(control: Control) -> Option<signal_hook::iterator::Handle> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).ok()?;
     let handle = signals.handle();
     let thread = std::thread::Builder::new().name("signals".to_owned());
     thread
         .spawn(move || {
-            for (count, _) in signals.forever().enumerate() {
-                control.interrupt(if count == 0 {
-                    Interrupt::Gently
-                } else {
-                    Interrupt::AtOnce
+            for (before, signal) in signals.forever().enumerate() {
+                control.interrupt(match before + usize::from(signal != SIGINT) {
+                    0 => {
+                        tell("canceling: scripts end, after_script still runs; Ctrl-C again ends everything\n");
+                        Interrupt::Gently
+                    }
+                    1 => Interrupt::Soon,
+                    _ => Interrupt::AtOnce,
                 });
             }
         })

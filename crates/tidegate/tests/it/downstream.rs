@@ -536,27 +536,26 @@ fn job_slots_are_shared_by_all_pipelines_of_a_run() {
 
 #[test]
 fn an_interrupted_run_ends_its_downstream_pipelines_too() {
-    let repo = with(
-        "t: {trigger: {include: c.yml}}\n",
-        &[(
-            "c.yml",
-            "c: {script: ['sleep 61.4417'], after_script: [echo not any more]}\n",
-        )],
-    );
-    let mut command = repo.command(&["run"]);
-    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().expect("it starts");
-    wait_until("the job of the child", || is_running("61.4417"));
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it is ours");
-    let ended = Ended::of(child.wait_with_output().expect("it ends"));
-    holds(&ended, 130, &["t/c | canceled"]);
-    assert!(
-        !ended.stdout.contains("| not any more"),
-        "{}",
-        ended.shown()
-    );
-    assert!(!is_running("61.4417"));
+    use rustix::process::{Pid, Signal, kill_process};
+    for (signal, runs_after_script) in [(Signal::INT, true), (Signal::TERM, false)] {
+        let repo = with(
+            "t: {trigger: {include: c.yml}}\n",
+            &[(
+                "c.yml",
+                "c: {script: ['sleep 61.4417'], after_script: [echo after all]}\n",
+            )],
+        );
+        let mut command = repo.command(&["run"]);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().expect("it starts");
+        wait_until("the job of the child", || is_running("61.4417"));
+        kill_process(Pid::from_child(&child), signal).expect("it is ours");
+        let ended = Ended::of(child.wait_with_output().expect("it ends"));
+        holds(&ended, 130, &["t/c | canceled"]);
+        let ran = ended.stdout.contains("| after all");
+        assert_eq!(ran, runs_after_script, "{}", ended.shown());
+        assert!(!is_running("61.4417"));
+    }
 }
 
 #[test]
