@@ -5,7 +5,7 @@
 //! pipeline is planned, and what the run's own jobs save is kept for those that come after them. Where somebody removes a cache by
 //! name meanwhile, the run goes on using what it holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,8 @@ use tidegate_store::{Entry, Lease, RunId, Store, StoreError};
 
 /// How long a run keeps a cache at most.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
-/// The file of a run with the projects and keys its decisions relied on.
-const FILE: &str = "caches.json";
+/// The file of a run with the projects and keys of the caches it relies on, a pair on a line.
+const FILE: &str = "caches.jsonl";
 
 /// The caches a run keeps. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -81,19 +81,27 @@ impl Pins {
         old.into_values().for_each(|pin| drop(pin.lease));
     }
 
-    /// Notes with a run which keys it relies on, for a process that goes on with it.
+    /// Keeps what a job of the run has saved, and notes it for a process that goes on with the run.
+    pub(crate) fn saved(&self, store: &Store, run: RunId, entry: Entry) -> Result<(), StoreError> {
+        let line = line(&entry.project, &entry.key);
+        let lease = store.lease(&entry, run)?;
+        self.hold(entry, lease);
+        store.add_to_run_file(run, FILE, &line)
+    }
+
+    /// Notes with a run which caches are kept, for a process that goes on with it.
     pub(crate) fn save(&self, store: &Store, run: RunId) -> Result<(), StoreError> {
         let held = self.lock();
         if held.is_empty() {
             return Ok(());
         }
-        let places: Vec<&(String, String)> = held.keys().collect();
-        let text = serde_json::json!(places).to_string();
+        let lines = held.keys().map(|(project, key)| line(project, key) + "\n");
+        let text: String = lines.collect();
         drop(held);
         store.write_run_file(run, FILE, text.as_bytes())
     }
 
-    /// Keeps what is still there of what an earlier process of the run relied on, and of what its jobs saved.
+    /// Keeps what is still there of what an earlier process relied on with the pipelines of a run, and of what its jobs saved.
     ///
     /// Nothing was kept while no process had the run in hand; what has gone since is missing like any other cache.
     ///
@@ -101,19 +109,17 @@ impl Pins {
     /// The store cannot be used.
     pub fn of_past(
         store: &Store,
-        project: &str,
-        run: RunId,
-        saved: impl IntoIterator<Item = Arc<str>>,
+        pipelines: impl IntoIterator<Item = RunId>,
     ) -> Result<Pins, StoreError> {
-        let noted = store.read_run_file(run, FILE)?.unwrap_or_default();
-        // Without the note, as after a crash while it was written, the jobs look for themselves.
-        let noted: Vec<(String, String)> = serde_json::from_slice(&noted).unwrap_or_default();
         let pins = Pins::default();
-        for (project, key) in noted {
-            pins.keep(store, &project, &key)?;
-        }
-        for key in saved {
-            pins.keep(store, project, &key)?;
+        for run in pipelines {
+            let noted = store.read_run_file(run, FILE)?.unwrap_or_default();
+            // Without a line, as after a crash while it was written, the jobs look for themselves.
+            let lines = noted.split(|byte| *byte == b'\n');
+            let noted = lines.filter_map(|line| serde_json::from_slice(line).ok());
+            for (project, key) in noted.collect::<BTreeSet<(String, String)>>() {
+                pins.keep(store, &project, &key)?;
+            }
         }
         Ok(pins)
     }
@@ -121,4 +127,8 @@ impl Pins {
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn line(project: &str, key: &str) -> String {
+    serde_json::json!([project, key]).to_string()
 }

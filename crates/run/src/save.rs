@@ -148,10 +148,8 @@ impl JobStorage {
 
     /// Keeps what was saved for the jobs that come after this one.
     fn keep(&self, entry: Entry) {
-        // Removed already: then it is missing, as it would be had it not been saved.
-        if let Ok(lease) = self.store.lease(&entry, self.run) {
-            self.pins.hold(entry, lease);
-        }
+        // Removed already: then it is missing, as it would be had it not been saved. Nor does a job fail that could save.
+        let _ = self.pins.saved(&self.store, self.run, entry);
     }
 
     fn note_of(&self, patterns: &Patterns, counts: &[u64]) -> String {

@@ -31,6 +31,17 @@ impl Store {
         fs::rename(&temporary, &path).at("rename", &path)
     }
 
+    /// Adds a line to a file of a run that only its user may read; the file is made where it is missing. A crash may leave a part of it.
+    pub fn add_to_run_file(&self, run: RunId, name: &str, line: &str) -> Result<()> {
+        let path = self.run_directory(run).join(name);
+        let mut options = File::options();
+        options.append(true).create(true).mode(0o600);
+        let mut file = options.open(&path).at("create", &path)?;
+        // At once, so that the lines of several writers do not mix.
+        file.write_all(format!("{line}\n").as_bytes())
+            .at("write", &path)
+    }
+
     /// Reads a file of a run; `None`: it has none of that name.
     pub fn read_run_file(&self, run: RunId, name: &str) -> Result<Option<Vec<u8>>> {
         let path = self.run_directory(run).join(name);

@@ -203,9 +203,6 @@ impl Engine<'_> {
         child.guard = Some(Box::new(guards));
         child.number_jobs()?;
         child.save()?;
-        // Whoever goes on with the run looks for the caches of all its pipelines in one place.
-        let root = &self.pipeline(self.root).shared;
-        root.pins.save(&root.store, root.run)?;
         let id = child.id;
         self.adopt(child);
         self.created(id)?;

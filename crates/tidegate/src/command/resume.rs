@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidegate_pipeline::{CacheOutcome, EventKind, JobIdx, Pipeline, PipelineId};
+use tidegate_pipeline::{JobIdx, Pipeline, PipelineId};
 use tidegate_run::{Begun, Journal, Pins, Refused, Resumption, StoredRun};
 use tidegate_schedule::{Input, MetState};
 use tidegate_store::{RunId, RunRecord, Store, StoreError};
@@ -112,15 +112,8 @@ fn keep(store: &Store, given: &BTreeMap<PipelineId, Arc<Pipeline>>) -> Result<()
 
 /// The caches that the run relied on, as far as they are still there.
 fn pins(past: &Past, run: RunId, journal: &Journal) -> Result<Pins, Failure> {
-    let saved = journal.events.iter().filter_map(|event| match &event.kind {
-        EventKind::Cache {
-            key,
-            outcome: CacheOutcome::Saved,
-            ..
-        } => Some(Arc::clone(key)),
-        _ => None,
-    });
-    Pins::of_past(&past.store, &past.key, run, saved)
+    let downstream = journal.downstream().map(|(id, _)| RunId(id.0));
+    Pins::of_past(&past.store, std::iter::once(run).chain(downstream))
         .map_err(|error| failed("look for the caches of the run", &error))
 }
 

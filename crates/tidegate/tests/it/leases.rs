@@ -60,6 +60,19 @@ impl Waiting {
         self.child.wait().unwrap();
         std::fs::write(self.place.join("go"), "").unwrap();
     }
+
+    /// Kills the run and goes on with it in another process, to the same job.
+    fn killed_and_resumed(self, repo: &Sandbox) -> Waiting {
+        let place = self.place.clone();
+        self.kill();
+        std::fs::remove_file(place.join("go")).unwrap();
+        std::fs::remove_file(place.join("waiting")).unwrap();
+        let mut command = repo.command(&["run", "--resume"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        wait_until("the gate again", || place.join("waiting").exists());
+        Waiting { child, place }
+    }
 }
 
 /// Fills the cache, so that the next run leaves `make` out.
@@ -151,16 +164,24 @@ fn what_a_job_saved_is_kept_for_the_jobs_after_it() {
 fn a_resumed_run_keeps_what_the_stopped_one_relied_on() {
     let repo = project("fail");
     warm(&repo);
-    let waiting = Waiting::start(&repo);
-    let place = waiting.place.clone();
-    waiting.kill();
-    std::fs::remove_file(place.join("go")).unwrap();
-    std::fs::remove_file(place.join("waiting")).unwrap();
-    let mut command = repo.command(&["run", "--resume"]);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().unwrap();
-    let resumed = Waiting { child, place };
-    wait_until("the gate again", || resumed.place.join("waiting").exists());
+    let resumed = Waiting::start(&repo).killed_and_resumed(&repo);
+    let _ = green(&repo, &["cache", "rm", "--all"]);
+    used_without_making(&resumed.finish());
+}
+
+/// No event says such a key.
+#[test]
+fn a_resumed_run_keeps_what_its_jobs_saved_under_a_key_with_a_masked_value() {
+    let pipeline = PIPELINE.replace("key: k", "key: k-$TOKEN");
+    let repo = repository(&pipeline.replace("ON_MISS", "fail"));
+    repo.write(".gitignore", "deps\n");
+    let settings = "[variables.project]\nTOKEN = { value = \"s3cretvalue\", masked = true }\n";
+    repo.write("tidegate.toml", settings);
+    repo.commit("a masked variable");
+    let resumed = Waiting::start(&repo).killed_and_resumed(&repo);
+    let events = std::fs::read(repo.data().join("runs/1/events")).unwrap();
+    let secret = b"s3cretvalue";
+    assert!(!events.windows(secret.len()).any(|part| part == secret));
     let _ = green(&repo, &["cache", "rm", "--all"]);
     used_without_making(&resumed.finish());
 }
