@@ -6,7 +6,8 @@ Measures, for jobs whose cache is the directory TREE, by the moments at which li
   full     saving the whole of a new tree: from "Creating cache" to "Created cache"
   durable  the same, until the index says that it would outlast a power cut
   sync     a `sync` of the file system after that run, which has to find nothing of the tree
-  restore  a run of a job that restores it, less a run of the same job without a cache
+  restore  a run of a job that restores it, less a run of the same job without a cache: what is written out has to be removed, too
+  ready    the same to the moment at which the job's script begins
   delta    saving after ten files changed
   same     saving when nothing changed
   tar      `tar | zstd -T0 -3` of the same tree, with a `sync` behind it
@@ -44,17 +45,20 @@ def settled(ended, at):
 
 
 def run(step):
-    """Wall time of a run, and the times from "Creating cache" to "Created cache", to its being durable, and to the end."""
+    """Wall time of a run, the times from "Creating cache" to "Created cache", to its being durable, and to the end, and from the
+    beginning to the script."""
     ended, durable, watch = threading.Event(), [], None
     began = time.monotonic()
     process = subprocess.Popen(
         [binary, "run", "--variable", f"STEP={step}"], cwd=project, env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )
-    start = end = None
+    start = end = script = None
     lines = []
     for line in process.stdout:
         lines.append(line)
+        if b'Executing "step_script"' in line:
+            script = time.monotonic() - began
         if b"Creating cache" in line:
             start = time.monotonic()
         if b"Created cache" in line:
@@ -69,8 +73,8 @@ def run(step):
     if status != 0:
         sys.exit(b"".join(lines).decode(errors="replace"))
     if not end:
-        return done - began, None, None, None
-    return done - began, end - start, durable[0] - start, done - start
+        return done - began, None, None, None, script
+    return done - began, end - start, durable[0] - start, done - start, script
 
 
 def sync():
@@ -97,14 +101,16 @@ for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["-c", "user.name=n
     subprocess.run(["git", *command], cwd=project, check=True)
 
 sync()
-wall, full, durable, rest = run("make")
+wall, full, durable, rest, _ = run("make")
 show("full", full, f"in a run of {wall:.2f} s, which ends after {rest * 1000:.1f} ms")
 show("durable", durable)
 show("sync", sync())
-nones, uses = [run("none")[0] for _ in range(7)], [run("use")[0] for _ in range(7)]
+without, restoring = [run("none") for _ in range(7)], [run("use") for _ in range(7)]
+nones, uses = [of[0] for of in without], [of[0] for of in restoring]
 show("none", median(nones), "wall time of a run without a cache")
 show("use", median(uses), "wall time of a run that restores it")
 show("restore", median(uses) - median(nones))
+show("ready", median([of[4] for of in restoring]) - median([of[4] for of in without]))
 deltas = [run("touch")[1] for _ in range(5)]
 show("delta", median(deltas), f"{100 * median(deltas) / full:.1f} % of full; all: {[round(1000 * d, 1) for d in deltas]}")
 show("same", median([run("same")[1] for _ in range(5)]))
