@@ -191,8 +191,10 @@ fn machines_share_a_container_of_azure_in_each_format() {
 
 fn machines_share(buckets: &Buckets) {
     for format in ["tidegate", "gitlab-runner"] {
-        buckets.make(format);
-        let settings = buckets.settings(format, &format!("format = \"{format}\"\n"));
+        // The library writes `-` as `%2D` for Google, which moto takes as it stands.
+        let bucket = format.replace('-', "");
+        buckets.make(&bucket);
+        let settings = buckets.settings(&bucket, &format!("format = \"{format}\"\n"));
         // Larger than one part of an upload, and nothing to pack.
         let pipeline = PIPELINE.replace(
             "ln -s",
@@ -223,7 +225,7 @@ fn machines_share(buckets: &Buckets) {
         let listed = green(buckets.run("three", &repo, &["cache", "ls", "--remote"]));
         says(&listed, "-non_protected");
         let health = buckets.run("one", &repo, &["doctor"]);
-        says(&health, &format!("{}://{format}", buckets.scheme));
+        says(&health, &format!("{}://{bucket}", buckets.scheme));
         for ended in [&first, &second, &listed, &health] {
             let shown = ended.shown();
             assert!(
