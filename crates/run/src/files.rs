@@ -331,6 +331,7 @@ mod tests {
                 },
                 size: 1,
                 mode: 0o644,
+                owner: (0, 0),
                 mtime: Time::default(),
                 ctime: Time::default(),
                 inode: 1,

@@ -16,7 +16,7 @@ use crate::changes::{Change, What};
 use crate::error::{At, TreeError};
 use crate::layer::Content;
 use crate::listing::list;
-use crate::transfer::Transfer;
+use crate::transfer::{Like, Transfer};
 use crate::union::{Entry, Kind, OPAQUE, Origin, Union, open_file, siblings};
 use crate::workspace::{Workspace, c_name};
 use crate::{beneath, parallel};
@@ -437,14 +437,17 @@ impl Collector<'_> {
         to: &OwnedFd,
         name: &CStr,
     ) -> Result<(), TreeError> {
+        // Somebody may go on writing.
         let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &entry.path)?;
+        let like = Like::from(&stat);
         match entry.kind {
             Kind::Symlink => self
                 .transfer
-                .symlink(from.as_fd(), name, &stat, to.as_fd(), name),
+                .symlink(from.as_fd(), name, like, to.as_fd(), name),
             _ => {
                 let file = open_file(from, name).at("open file", &entry.path)?;
-                self.transfer.file(file.as_fd(), &stat, to.as_fd(), name)
+                let made = self.transfer.file(file.as_fd(), like, to.as_fd(), name);
+                made.map(|_| ())
             }
         }
         .at("copy", &entry.path)

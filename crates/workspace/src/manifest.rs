@@ -145,15 +145,15 @@ pub struct BadManifest;
 
 const HEADER: &[u8] = b"tidegate snapshot 1\n";
 
-/// Time stamps advance with the kernel's tick (at most 10 ms), on old file systems with whole
-/// seconds or two.
+/// Whether nothing can be touched any more without a new time. Time stamps advance with the kernel's tick (at most 10 ms), some file
+/// systems round them to 10 ms, old ones to whole seconds or two.
 pub(crate) fn is_settled(ctime: Time, now: Time) -> bool {
     let nanos = |time: Time| i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanos);
     let age = nanos(now) - nanos(ctime);
     age > if ctime.nanos == 0 {
         2_500_000_000
     } else {
-        50_000_000
+        25_000_000
     }
 }
 

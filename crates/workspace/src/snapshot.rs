@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use crate::error::{At, TreeError};
 use crate::manifest::{Manifest, ManifestEntry};
-use crate::transfer::Transfer;
+use crate::transfer::{Like, Transfer};
 use crate::union::{Kind, Time};
 use crate::workspace::{DIR_MODE, c_name};
 use crate::{beneath, parallel};
@@ -371,7 +371,7 @@ impl Taker<'_> {
         let now = Time::now();
         let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
         self.transfer
-            .symlink(from.as_fd(), name, &stat, to.as_fd(), name)?;
+            .symlink(from.as_fd(), name, Like::from(&stat), to.as_fd(), name)?;
         Ok(ManifestEntry::new(entry.path.clone(), &stat, now))
     }
 
@@ -395,7 +395,7 @@ impl Taker<'_> {
             return Ok(Err(Errno::INVAL));
         }
         self.transfer
-            .file(file.as_fd(), &stat, to.as_fd(), name)
+            .file(file.as_fd(), Like::from(&stat), to.as_fd(), name)
             .at("copy", &entry.path)?;
         let mut taken = ManifestEntry::new(entry.path.clone(), &stat, now);
         let after = fstat(&file).at("look at", &entry.path)?;

@@ -12,6 +12,40 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
 
+use crate::union::{Entry, Time};
+
+/// What a file or a link is to be like.
+#[derive(Clone, Copy)]
+pub(crate) struct Like {
+    size: u64,
+    /// Permission bits, with set-id and sticky bits.
+    mode: u32,
+    owner: (u32, u32),
+    mtime: Time,
+}
+
+impl From<&Entry> for Like {
+    fn from(entry: &Entry) -> Self {
+        Like {
+            size: entry.size,
+            mode: entry.mode,
+            owner: entry.owner,
+            mtime: entry.mtime,
+        }
+    }
+}
+
+impl From<&Stat> for Like {
+    fn from(stat: &Stat) -> Self {
+        Like {
+            size: stat.st_size.try_into().unwrap_or(0),
+            mode: stat.st_mode & 0o7777,
+            owner: (stat.st_uid, stat.st_gid),
+            mtime: Time::modified(stat),
+        }
+    }
+}
+
 /// How files are duplicated, and what was learnt about the file system on the way.
 pub(crate) struct Transfer {
     clones: AtomicBool,
@@ -38,32 +72,32 @@ impl Transfer {
         }
     }
 
-    /// Creates `name` in `to` with the content of `from`, and the mode and mtime in `like`; the
-    /// owner too when the process is root. The name must be free.
+    /// Creates `name` in `to` with the content of `from`, and the mode and mtime of `like`; the owner too when the process is root. The
+    /// name must be free. Returns what was made.
     pub(crate) fn file(
         &self,
         from: BorrowedFd<'_>,
-        like: &Stat,
+        like: Like,
         to: BorrowedFd<'_>,
         name: &CStr,
-    ) -> Result<(), Errno> {
+    ) -> Result<Stat, Errno> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let (plain, mode) = (like.st_mode & 0o777, like.st_mode & 0o7777);
-        let file = openat(to, name, flags, Mode::from_raw_mode(plain))?;
-        self.content(from, like, file.as_fd())?;
+        let file = openat(to, name, flags, Mode::from_raw_mode(like.mode & 0o777))?;
+        self.content(from, like.size, file.as_fd())?;
+        futimens(&file, &mtime_of(like.mtime))?;
         // Looking costs nothing beside an entry in a file system's journal.
         let made = fstat(&file)?;
-        let owner = (like.st_uid, like.st_gid);
-        let is_others = self.keeps_owner && (made.st_uid, made.st_gid) != owner;
+        let is_others = self.keeps_owner && (made.st_uid, made.st_gid) != like.owner;
         if is_others {
-            let (uid, gid) = (Uid::from_raw(owner.0), Gid::from_raw(owner.1));
+            let (uid, gid) = owner_of(like);
             fchown(&file, Some(uid), Some(gid))?;
         }
         // A change of the owner may take bits away.
-        if is_others || made.st_mode & 0o7777 != mode {
-            fchmod(&file, Mode::from_raw_mode(mode))?;
+        if is_others || made.st_mode & 0o7777 != like.mode {
+            fchmod(&file, Mode::from_raw_mode(like.mode))?;
+            return fstat(&file);
         }
-        futimens(&file, &mtime_of(like))
+        Ok(made)
     }
 
     /// Creates the symbolic link `to_name` in `to` like `from_name` in `from`.
@@ -71,21 +105,22 @@ impl Transfer {
         &self,
         from: BorrowedFd<'_>,
         from_name: &CStr,
-        like: &Stat,
+        like: Like,
         to: BorrowedFd<'_>,
         to_name: &CStr,
     ) -> Result<(), Errno> {
         let target = readlinkat(from, from_name, Vec::new())?;
         symlinkat(target.as_c_str(), to, to_name)?;
-        if self.keeps_owner && (like.st_uid, like.st_gid) != self.own {
-            let (uid, gid) = (Uid::from_raw(like.st_uid), Gid::from_raw(like.st_gid));
+        if self.keeps_owner && like.owner != self.own {
+            let (uid, gid) = owner_of(like);
             chownat(to, to_name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
         }
-        utimensat(to, to_name, &mtime_of(like), AtFlags::SYMLINK_NOFOLLOW)
+        let mtime = mtime_of(like.mtime);
+        utimensat(to, to_name, &mtime, AtFlags::SYMLINK_NOFOLLOW)
     }
 
-    fn content(&self, from: BorrowedFd<'_>, like: &Stat, to: BorrowedFd<'_>) -> Result<(), Errno> {
-        if like.st_size == 0 {
+    fn content(&self, from: BorrowedFd<'_>, size: u64, to: BorrowedFd<'_>) -> Result<(), Errno> {
+        if size == 0 {
             return Ok(());
         }
         if self.clones.load(Ordering::Relaxed) {
@@ -101,24 +136,28 @@ impl Transfer {
             }
         }
         // One read and one write beat what the kernel sets up to copy by itself.
-        if like.st_size <= SMALL as _ {
-            copy_small(from, to)
+        if size <= SMALL as u64 {
+            copy_through(&mut [0; SMALL], from, to, size)
         } else {
             copy_in_kernel(from, to)
         }
     }
 }
 
-/// A time stamp pair that sets the mtime of `like` and leaves the atime alone.
-pub(crate) fn mtime_of(like: &Stat) -> Timestamps {
+fn owner_of(like: Like) -> (Uid, Gid) {
+    (Uid::from_raw(like.owner.0), Gid::from_raw(like.owner.1))
+}
+
+/// A time stamp pair that sets the mtime and leaves the atime alone.
+fn mtime_of(mtime: Time) -> Timestamps {
     Timestamps {
         last_access: Timespec {
             tv_sec: 0,
             tv_nsec: UTIME_OMIT,
         },
         last_modification: Timespec {
-            tv_sec: like.st_mtime as _,
-            tv_nsec: like.st_mtime_nsec as _,
+            tv_sec: mtime.seconds as _,
+            tv_nsec: mtime.nanos as _,
         },
     }
 }
@@ -141,22 +180,26 @@ fn copy_in_kernel(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), Errno>
 /// What fits on a stack.
 const SMALL: usize = 32 * 1024;
 
-fn copy_small(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), Errno> {
-    copy_through(&mut [0; SMALL], from, to)
-}
-
 fn copy_by_hand(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), Errno> {
-    copy_through(&mut vec![0; 128 * 1024], from, to)
+    copy_through(&mut vec![0; 128 * 1024], from, to, u64::MAX)
 }
 
-fn copy_through(buffer: &mut [u8], from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), Errno> {
-    loop {
+/// Copies to the end of the file, or `most` bytes, after which the end need not be asked for.
+fn copy_through(
+    buffer: &mut [u8],
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    most: u64,
+) -> Result<(), Errno> {
+    let mut copied = 0;
+    while copied < most {
         let read = match rustix::io::read(from, &mut *buffer) {
             Ok(0) => return Ok(()),
             Ok(read) => read,
             Err(Errno::INTR) => continue,
             Err(errno) => return Err(errno),
         };
+        copied += read as u64;
         let mut rest = buffer.get(..read).unwrap_or_default();
         while !rest.is_empty() {
             match rustix::io::write(to, rest) {
@@ -166,4 +209,5 @@ fn copy_through(buffer: &mut [u8], from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> 
             }
         }
     }
+    Ok(())
 }

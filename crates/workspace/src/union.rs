@@ -44,6 +44,8 @@ pub struct Entry {
     pub size: u64,
     /// Permission bits, with set-id and sticky bits.
     pub mode: u32,
+    /// The user and the group it belongs to.
+    pub owner: (u32, u32),
     /// When its content last changed.
     pub mtime: Time,
     /// When anything about the inode last changed. Cannot be set by a job.
@@ -439,6 +441,7 @@ impl Entry {
             kind: Kind::of(stat),
             size: stat.st_size.try_into().unwrap_or(0),
             mode: stat.st_mode & 0o7777,
+            owner: (stat.st_uid, stat.st_gid),
             mtime: Time::modified(stat),
             ctime: Time::changed(stat),
             inode: stat.st_ino,

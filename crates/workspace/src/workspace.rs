@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Stat, Uid, chmodat, chownat, mkdirat, statat};
+use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid, chmodat, chownat, fstat, mkdirat, statat};
 use rustix::io::Errno;
 
 use crate::backend::Backend;
@@ -14,7 +14,7 @@ use crate::error::{At, TreeError};
 use crate::layer::Layer;
 use crate::mount::{MountPlan, Overlay, Privilege};
 use crate::remove::remove_tree;
-use crate::transfer::Transfer;
+use crate::transfer::{Like, Transfer};
 use crate::union::{Entry, Kind, Union, Walk, open_file, siblings};
 use crate::written::{Stamp, Written};
 use crate::{beneath, parallel};
@@ -255,18 +255,13 @@ fn write_tree(
     let written = parallel::map(&siblings(&files), write)?;
     // Last, and deepest first: a directory may be closed to writing.
     let keeps_owner = rustix::process::geteuid().is_root();
+    let mut made = Vec::new();
     for dir in entries.iter().rev().filter(|entry| entry.kind == Kind::Dir) {
-        let made = statat(&root, &dir.path, AtFlags::SYMLINK_NOFOLLOW).at("look at", &dir.path)?;
-        if keeps_owner {
-            keep_owner(union, dir, &made, &root)?;
-        }
-        if made.st_mode & 0o7777 != dir.mode {
-            let mode = Mode::from_raw_mode(dir.mode);
-            chmodat(&root, &dir.path, mode, AtFlags::empty()).at("set the mode of", &dir.path)?;
-        }
+        made.push((dir.path.clone(), finish_dir(dir, &root, keeps_owner)?));
     }
-    let noted = dirs().map(|dir| dir.path.clone());
-    Written::note(&root, noted, written.into_iter().flatten().collect())
+    let top = fstat(&root).at("look at", into)?;
+    made.push((PathBuf::new(), Stamp::of(&top)));
+    Written::note(made, written.into_iter().flatten())
 }
 
 /// Copies files of one directory of one layer.
@@ -286,36 +281,40 @@ fn write_siblings(
     let write = |entry: &&Entry| {
         let name = c_name(&entry.path)?;
         let (from, to) = (from.as_fd(), to.as_fd());
-        let stat = statat(from, &name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &entry.path)?;
-        match entry.kind {
-            Kind::File => open_file(from, &name)
-                .and_then(|file| transfer.file(file.as_fd(), &stat, to, &name)),
-            Kind::Symlink => transfer.symlink(from, &name, &stat, to, &name),
+        let like = Like::from(*entry);
+        let made = match entry.kind {
+            Kind::File => {
+                open_file(from, &name).and_then(|file| transfer.file(file.as_fd(), like, to, &name))
+            }
+            Kind::Symlink => transfer
+                .symlink(from, &name, like, to, &name)
+                .and_then(|()| statat(to, &name, AtFlags::SYMLINK_NOFOLLOW)),
             // A layer of the store has none of these; nothing could be restored from it.
             Kind::Fifo | Kind::Socket | Kind::Device | Kind::Dir => Err(Errno::INVAL),
-        }
-        .at("copy", &entry.path)?;
-        let made = statat(to, &name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &entry.path)?;
+        };
+        let made = made.at("copy", &entry.path)?;
         Ok((entry.path.clone(), Stamp::of(&made)))
     };
     entries.iter().map(write).collect()
 }
 
-fn keep_owner(union: &Union, dir: &Entry, made: &Stat, root: impl AsFd) -> Result<(), TreeError> {
-    let (from, name) = union.open_parent(dir)?;
-    let stat = statat(&from, &name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &dir.path)?;
-    if (stat.st_uid, stat.st_gid) == (made.st_uid, made.st_gid) {
-        return Ok(());
+/// Gives what was made for the directory `dir` its mode, and its owner where that is kept; returns what it is then.
+fn finish_dir(dir: &Entry, root: &OwnedFd, keeps_owner: bool) -> Result<Stamp, TreeError> {
+    let look = || statat(root, &dir.path, AtFlags::SYMLINK_NOFOLLOW).at("look at", &dir.path);
+    let made = look()?;
+    let is_others = keeps_owner && (made.st_uid, made.st_gid) != dir.owner;
+    if is_others {
+        let (uid, gid) = (Uid::from_raw(dir.owner.0), Gid::from_raw(dir.owner.1));
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        chownat(root, &dir.path, Some(uid), Some(gid), flags).at("set the owner of", &dir.path)?;
     }
-    let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
-    chownat(
-        root,
-        &dir.path,
-        Some(uid),
-        Some(gid),
-        AtFlags::SYMLINK_NOFOLLOW,
-    )
-    .at("set the owner of", &dir.path)
+    let differs = made.st_mode & 0o7777 != dir.mode;
+    if differs {
+        let mode = Mode::from_raw_mode(dir.mode);
+        chmodat(root, &dir.path, mode, AtFlags::empty()).at("set the mode of", &dir.path)?;
+    }
+    let made = if is_others || differs { look()? } else { made };
+    Ok(Stamp::of(&made))
 }
 
 /// overlayfs refuses one directory twice. The topmost one decides every path the lower one has, so

@@ -28,6 +28,8 @@ use crate::{beneath, parallel};
 #[derive(Debug)]
 pub(crate) struct Written {
     dirs: Vec<WrittenDir>,
+    /// When nobody had been in it yet.
+    noted: Time,
 }
 
 /// One of its directories.
@@ -35,10 +37,9 @@ pub(crate) struct Written {
 struct WrittenDir {
     /// The empty path: the tree itself.
     path: PathBuf,
-    /// `None`: whatever it looks like, it may have been touched.
-    stamp: Option<Stamp>,
+    stamp: Stamp,
     /// All that is in it but directories.
-    files: Vec<(CString, Option<Stamp>)>,
+    files: Vec<(CString, Stamp)>,
 }
 
 /// An inode number and when anything about the inode last changed.
@@ -56,51 +57,60 @@ impl Stamp {
         }
     }
 
-    /// As a proof that nothing was touched since `now`.
-    fn settled(self, now: Time) -> Option<Self> {
-        is_settled(self.changed, now).then_some(self)
+    /// Whether finding the same stamp now proves that nothing was touched since it was `noted`.
+    fn proves(self, found: Stamp, noted: Time) -> bool {
+        self == found && is_settled(self.changed, noted)
     }
 }
 
 impl Written {
-    /// Notes the directories of a tree as they are now, and `files` as they were when each was written.
+    /// Notes a tree by what its directories, the empty path among them, and its files were when each was done.
     pub(crate) fn note(
-        root: &OwnedFd,
-        dirs: impl Iterator<Item = PathBuf>,
-        files: Vec<(PathBuf, Stamp)>,
+        dirs: impl IntoIterator<Item = (PathBuf, Stamp)>,
+        files: impl IntoIterator<Item = (PathBuf, Stamp)>,
     ) -> Result<Self, TreeError> {
-        let now = Time::now();
-        let mut by_dir: BTreeMap<PathBuf, WrittenDir> = BTreeMap::new();
-        for path in dirs.chain([PathBuf::new()]) {
-            let dir = beneath::open(root, &path, rustix::fs::OFlags::PATH);
-            let dir = dir.at("open directory", &path)?;
-            let stat = fstat(&dir).at("look at", &path)?;
+        let noted = |(path, stamp): (PathBuf, Stamp)| {
             let noted = WrittenDir {
                 path: path.clone(),
-                stamp: Stamp::of(&stat).settled(now),
+                stamp,
                 files: Vec::new(),
             };
-            by_dir.insert(path, noted);
-        }
+            (path, noted)
+        };
+        let mut by_dir: BTreeMap<PathBuf, WrittenDir> = dirs.into_iter().map(noted).collect();
         for (path, stamp) in files {
             let name = c_name(&path)?;
             let parent = path.parent().unwrap_or(Path::new(""));
             if let Some(dir) = by_dir.get_mut(parent) {
-                dir.files.push((name, stamp.settled(now)));
+                dir.files.push((name, stamp));
             }
         }
         let dirs = by_dir.into_values().map(WrittenDir::sorted).collect();
-        Ok(Written { dirs })
+        // Last: the older a stamp is by then, the more it proves.
+        let noted = Time::now();
+        Ok(Written { dirs, noted })
     }
 
     /// The changes since, by path.
     pub(crate) fn changes(&self, base: &Union, now: &Union) -> Result<Vec<Change>, TreeError> {
-        let look = |dir: &WrittenDir| dir.changes(base, now);
-        let changes = parallel::map(&self.dirs, look)?;
+        let noted = self.noted;
+        let look = Look { noted, base, now };
+        let changes = parallel::map(&self.dirs, |dir| dir.changes(look))?;
         let mut changes: Vec<Change> = changes.into_iter().flatten().collect();
         changes.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(changes)
     }
+}
+
+/// A look at a written-out tree.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    /// When nobody had been in the tree yet.
+    noted: Time,
+    /// What was written.
+    base: &'a Union,
+    /// What is there.
+    now: &'a Union,
 }
 
 impl WrittenDir {
@@ -110,9 +120,9 @@ impl WrittenDir {
     }
 
     /// What was done in the directory itself; those in it are looked at by themselves.
-    fn changes(&self, base: &Union, now: &Union) -> Result<Vec<Change>, TreeError> {
+    fn changes(&self, look: Look<'_>) -> Result<Vec<Change>, TreeError> {
         let mut changes = Vec::new();
-        let Some(root) = now.root_fd(Origin::Upper) else {
+        let Some(root) = look.now.root_fd(Origin::Upper) else {
             return Ok(changes);
         };
         let dir = match beneath::open_dir(root, &self.path) {
@@ -124,10 +134,10 @@ impl WrittenDir {
             Err(errno) => return Err(errno).at("read directory", &self.path),
         };
         let stat = fstat(&dir).at("look at", &self.path)?;
-        if self.stamp == Some(Stamp::of(&stat)) {
-            self.touched_files(&dir, base, now, &mut changes)?;
+        if self.stamp.proves(Stamp::of(&stat), look.noted) {
+            self.touched_files(&dir, look, &mut changes)?;
         } else {
-            self.listed(&stat, base, now, &mut changes)?;
+            self.listed(&stat, look, &mut changes)?;
         }
         Ok(changes)
     }
@@ -136,22 +146,21 @@ impl WrittenDir {
     fn touched_files(
         &self,
         dir: &OwnedFd,
-        base: &Union,
-        now: &Union,
+        look: Look<'_>,
         changes: &mut Vec<Change>,
     ) -> Result<(), TreeError> {
         for (name, stamp) in &self.files {
             let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).at("look at", &self.path)?;
-            if *stamp == Some(Stamp::of(&stat)) {
+            if stamp.proves(Stamp::of(&stat), look.noted) {
                 continue;
             }
             let path = self.path.join(OsStr::from_bytes(name.to_bytes()));
             let is = Entry::new(path, &stat, Origin::Upper);
-            let Some(was) = base.lookup(&is.path)? else {
+            let Some(was) = look.base.lookup(&is.path)? else {
                 changes.push(Change::new(&is, What::Added));
                 continue;
             };
-            if differs((base, &was), (now, &is))? {
+            if differs((look.base, &was), (look.now, &is))? {
                 changes.push(Change::new(&is, What::Modified));
             }
         }
@@ -162,10 +171,10 @@ impl WrittenDir {
     fn listed(
         &self,
         stat: &Stat,
-        base: &Union,
-        now: &Union,
+        look: Look<'_>,
         changes: &mut Vec<Change>,
     ) -> Result<(), TreeError> {
+        let Look { base, now, .. } = look;
         let Some(roots) = base.directory(&self.path)? else {
             return Ok(());
         };
@@ -183,7 +192,7 @@ impl WrittenDir {
             }
             match before.next_if(|was| was.path == is.path) {
                 None => added(now, is, changes)?,
-                Some(was) => self.compared(base, was, now, is, changes)?,
+                Some(was) => self.compared(look, was, is, changes)?,
             }
         }
         before.try_for_each(|was| deleted(base, was, changes))
@@ -191,23 +200,22 @@ impl WrittenDir {
 
     fn compared(
         &self,
-        base: &Union,
+        look: Look<'_>,
         was: Entry,
-        now: &Union,
         is: Entry,
         changes: &mut Vec<Change>,
     ) -> Result<(), TreeError> {
-        if was.kind == Kind::Dir && is.kind == Kind::Dir || self.is_untouched(&is)? {
+        if was.kind == Kind::Dir && is.kind == Kind::Dir || self.is_untouched(&is, look.noted)? {
             return Ok(());
         }
-        if differs((base, &was), (now, &is))? {
+        if differs((look.base, &was), (look.now, &is))? {
             changes.push(Change::new(&is, What::Modified));
         }
-        below(base, &was, What::Deleted, changes)?;
-        below(now, &is, What::Added, changes)
+        below(look.base, &was, What::Deleted, changes)?;
+        below(look.now, &is, What::Added, changes)
     }
 
-    fn is_untouched(&self, is: &Entry) -> Result<bool, TreeError> {
+    fn is_untouched(&self, is: &Entry, noted: Time) -> Result<bool, TreeError> {
         let name = c_name(&is.path)?;
         let place = self.files.binary_search_by(|(known, _)| known.cmp(&name));
         let stamp = place.ok().and_then(|place| self.files.get(place));
@@ -215,7 +223,7 @@ impl WrittenDir {
             inode: is.inode,
             changed: is.ctime,
         };
-        Ok(stamp.is_some_and(|(_, stamp)| *stamp == Some(found)))
+        Ok(stamp.is_some_and(|(_, stamp)| stamp.proves(found, noted)))
     }
 }
 
@@ -272,10 +280,16 @@ mod tests {
             let stat = statat(&root, path, AtFlags::SYMLINK_NOFOLLOW).unwrap();
             (PathBuf::from(path), Stamp::of(&stat))
         });
-        let dirs = ["d", "d/e"].map(PathBuf::from);
-        let written = Written::note(&root, dirs.into_iter(), files.to_vec()).unwrap();
+        let dirs = ["", "d", "d/e"].map(|path| {
+            let dir = beneath::open(&root, Path::new(path), rustix::fs::OFlags::PATH).unwrap();
+            (PathBuf::from(path), Stamp::of(&fstat(&dir).unwrap()))
+        });
+        let written = Written::note(dirs, files).unwrap();
         assert!(
-            written.dirs.iter().all(|dir| dir.stamp.is_some()),
+            written
+                .dirs
+                .iter()
+                .all(|dir| dir.stamp.proves(dir.stamp, written.noted)),
             "they are settled"
         );
         job(&tree);
