@@ -89,18 +89,7 @@ impl Service {
             Service::Azure => "AZURE_",
         }
     }
-}
 
-/// How long things may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// A question: whether something is there.
-    pub question: Duration,
-    /// One request that carries contents.
-    pub transfer: Duration,
-}
-
-impl Service {
     /// Variables that say who asks: with none of them the machine's metadata server would be asked, and be waited for where there is none.
     fn identities(self) -> &'static [&'static str] {
         match self {
@@ -146,6 +135,15 @@ impl Service {
             Service::Azure => "AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY",
         }
     }
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// A question: whether something is there.
+    pub question: Duration,
+    /// One request that carries contents.
+    pub transfer: Duration,
 }
 
 impl Bucket {

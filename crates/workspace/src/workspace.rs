@@ -256,7 +256,7 @@ fn write_tree(
     // Last, and deepest first: a directory may be closed to writing.
     let keeps_owner = rustix::process::geteuid().is_root();
     let mut made = Vec::new();
-    for dir in entries.iter().rev().filter(|entry| entry.kind == Kind::Dir) {
+    for dir in dirs().rev() {
         made.push((dir.path.clone(), finish_dir(dir, &root, keeps_owner)?));
     }
     let top = fstat(&root).at("look at", into)?;
