@@ -89,7 +89,7 @@ impl Transfer {
         let made = fstat(&file)?;
         let is_others = self.keeps_owner && (made.st_uid, made.st_gid) != like.owner;
         if is_others {
-            let (uid, gid) = owner_of(like);
+            let (uid, gid) = owner_of(like.owner);
             fchown(&file, Some(uid), Some(gid))?;
         }
         // A change of the owner may take bits away.
@@ -112,7 +112,7 @@ impl Transfer {
         let target = readlinkat(from, from_name, Vec::new())?;
         symlinkat(target.as_c_str(), to, to_name)?;
         if self.keeps_owner && like.owner != self.own {
-            let (uid, gid) = owner_of(like);
+            let (uid, gid) = owner_of(like.owner);
             chownat(to, to_name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
         }
         let mtime = mtime_of(like.mtime);
@@ -144,8 +144,9 @@ impl Transfer {
     }
 }
 
-fn owner_of(like: Like) -> (Uid, Gid) {
-    (Uid::from_raw(like.owner.0), Gid::from_raw(like.owner.1))
+/// A user and a group as the system takes them.
+pub(crate) fn owner_of(owner: (u32, u32)) -> (Uid, Gid) {
+    (Uid::from_raw(owner.0), Gid::from_raw(owner.1))
 }
 
 /// A time stamp pair that sets the mtime and leaves the atime alone.

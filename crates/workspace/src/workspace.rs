@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid, chmodat, chownat, fstat, mkdirat, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, chmodat, chownat, fstat, mkdirat, statat};
 use rustix::io::Errno;
 
 use crate::backend::Backend;
@@ -14,7 +14,7 @@ use crate::error::{At, TreeError};
 use crate::layer::Layer;
 use crate::mount::{MountPlan, Overlay, Privilege};
 use crate::remove::remove_tree;
-use crate::transfer::{Like, Transfer};
+use crate::transfer::{Like, Transfer, owner_of};
 use crate::union::{Entry, Kind, Union, Walk, open_file, siblings};
 use crate::written::{Stamp, Written};
 use crate::{beneath, parallel};
@@ -304,7 +304,7 @@ fn finish_dir(dir: &Entry, root: &OwnedFd, keeps_owner: bool) -> Result<Stamp, T
     let made = look()?;
     let is_others = keeps_owner && (made.st_uid, made.st_gid) != dir.owner;
     if is_others {
-        let (uid, gid) = (Uid::from_raw(dir.owner.0), Gid::from_raw(dir.owner.1));
+        let (uid, gid) = owner_of(dir.owner);
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         chownat(root, &dir.path, Some(uid), Some(gid), flags).at("set the owner of", &dir.path)?;
     }

@@ -82,14 +82,13 @@ impl Resumption {
     ) -> Result<Resumption, Refused> {
         let root = PipelineId(root.0);
         let mut pipelines = BTreeMap::from([(root, Past::new(facts, None))]);
-        for (id, parent) in journal.downstream() {
+        for (pipeline, parent) in journal.downstream() {
             let above = pipelines.get(&parent.pipeline);
             if above.is_none_or(|above: &Past| above.facts.pipeline.jobs.len() <= parent.job.at()) {
-                let pipeline = id;
                 return Err(Refused::Orphan { pipeline, parent });
             }
-            let facts = StoredRun::load(store, RunId(id.0))?;
-            pipelines.insert(id, Past::new(facts, Some(parent)));
+            let facts = StoredRun::load(store, RunId(pipeline.0))?;
+            pipelines.insert(pipeline, Past::new(facts, Some(parent)));
         }
         let mut resumption = Resumption {
             root,
